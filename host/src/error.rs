@@ -1,0 +1,269 @@
+//! The errors that a user meets: a code each, with an exit status and a text for `wasmigrate explain`.
+//!
+//! Imports nothing of ours, so every room may use it.
+
+use std::fmt;
+
+/// A result with the project's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+macro_rules! codes {
+    ($($variant:ident $name:literal $exit:literal $help:literal;)*) => {
+        /// What went wrong, as a name that stays the same over releases.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $(#[doc = $help] $variant,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of the table.
+            pub const ALL: &'static [Code] = &[$(Code::$variant,)*];
+
+            /// The name that is printed and that `explain` takes, for example `history-divergent`.
+            pub fn name(self) -> &'static str {
+                match self { $(Code::$variant => $name,)* }
+            }
+
+            /// The process's exit status.
+            pub fn exit(self) -> u8 {
+                match self { $(Code::$variant => $exit,)* }
+            }
+
+            /// What it means, why it happens and what to do, in a few sentences.
+            pub fn help(self) -> &'static str {
+                match self { $(Code::$variant => $help,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    Internal "internal" 1
+        "Something happened that wasmigrate did not foresee. The transaction was not committed. Please report it with the whole message.";
+    Usage "usage" 2
+        "The command line does not fit. `wasmigrate help VERB` lists what a verb takes.";
+    ConfigInvalid "config-invalid" 2
+        "wasmigrate.toml, an environment variable or a connection string holds something that is not understood. The message names the place.";
+    DirectoryUnreadable "directory-unreadable" 2
+        "The folder of migrations, or a file in it, cannot be read. It is named by --migrations or by `migrations` in wasmigrate.toml; `wasmigrate build` fills it.";
+    MigrationUnknown "migration-unknown" 2
+        "No migration has the version or name that was given. `wasmigrate status` lists them.";
+    SettingInvalid "setting-invalid" 2
+        "A --set names a setting that no migration declares, or a value that the manifest does not list. `wasmigrate inspect FILE` shows a component's settings.";
+    BuildFailed "build-failed" 2
+        "The guest crate could not be compiled or encoded. The compiler's own words are above.";
+    PostgresNotFound "postgres-not-found" 2
+        "The embedded PostgreSQL needs the server's programs (initdb, postgres) on this machine. They are looked for in PG_BIN, `pg_config --bindir`, PATH and /usr/lib/postgresql/*/bin.";
+    PostgresFailed "postgres-failed" 2
+        "The embedded PostgreSQL did not start. The server's own words are in the message.";
+
+    HistoryMissing "history-missing" 4
+        "The database has a migration applied for which there is no component in the folder. Put the component back, or point --migrations at the right folder.";
+    HistoryDivergent "history-divergent" 4
+        "A component differs from the one that was applied under its version: the digest in the history is another. Restore the component that was applied; to change the schema further, write a new migration.";
+    HistoryLate "history-late" 4
+        "A migration that was not applied has a lower version than one that was. It would run in another order here than elsewhere. Give it a version above the newest applied one and build it again, or say `--allow-late` where the order does not matter.";
+    HistoryOrder "history-order" 4
+        "A migration names versions in `after` that are not applied and would not be applied before it. Add them, or correct `after` in its migration.toml.";
+    HistoryDependent "history-dependent" 4
+        "The migration cannot be undone while an applied one depends on it by `after`. Undo the dependent one first.";
+    HistoryNewer "history-newer" 4
+        "The schema `wasmigrate` in the database was written by a newer wasmigrate. Use that release or a newer one.";
+
+    ComponentInvalid "component-invalid" 5
+        "The file is no WebAssembly component, or it is damaged or cut short. Build it again with `wasmigrate build`.";
+    ComponentImport "component-import" 5
+        "The component imports something outside wasmigrate's own interfaces, so it could reach more than the database. Build the guest for wasm32-unknown-unknown, not for wasm32-wasip1 or wasm32-wasip2: `wasmigrate build` does.";
+    ComponentInterface "component-interface" 5
+        "The component was built for another version of the wasmigrate:migration interface, or does not export `up`, `down` and `verify`. Build it again with an SDK that fits this wasmigrate.";
+    ManifestMissing "manifest-missing" 5
+        "The component carries no manifest section. Plain `cargo build` does not write one: build with `wasmigrate build`.";
+    ManifestInvalid "manifest-invalid" 5
+        "The manifest (migration.toml, or the section of a component) does not fit its format. The message names the line and the key.";
+    VersionDuplicate "version-duplicate" 5
+        "Two components in the folder have the same version. Remove one, or give it another version and build it again.";
+    ModeUnsupported "mode-unsupported" 5
+        "The migration's manifest does not allow the mode that was asked for.";
+
+    StatementFailed "statement-failed" 6
+        "PostgreSQL refused a statement of the migration. The transaction was rolled back; nothing of the migration remains.";
+    CheckFailed "check-failed" 6
+        "A requirement of the migration was not met. The transaction was rolled back; the finding is recorded.";
+    MigrationFailed "migration-failed" 6
+        "The migration itself gave up, with the text that is shown. The transaction was rolled back.";
+    GuestPanicked "guest-panicked" 6
+        "The migration's code panicked. The message and the place in its source are shown; the transaction was rolled back.";
+    GuestTrapped "guest-trapped" 6
+        "The migration's code did something that WebAssembly stops: it ran into `unreachable`, reached outside its memory, or handed the host data that is not well formed. The transaction was rolled back.";
+    CallUnsupported "call-unsupported" 6
+        "The migration asked the host for something that it cannot do. The transaction was rolled back.";
+    RowsOpen "rows-open" 6
+        "A statement changes a table that rows opened by the same migration still read. Drain or drop the rows first.";
+    CopyOpen "copy-open" 6
+        "The migration made a call while its bulk write was open, or left it unfinished. Finish the write first.";
+    VerificationFailed "verification-failed" 6
+        "The migration is applied and committed, but its `verify` found something missing. The findings say what; `wasmigrate down` undoes the migration.";
+
+    Denied "denied" 7
+        "The migration asked for something that it may not do. The run was rolled back.";
+    LimitMemory "limit-memory" 7
+        "The migration wanted more memory than allowed. `memory` in [limits] of its manifest; default 256MiB.";
+    LimitGuestTime "limit-guest-time" 7
+        "The migration's own code computed longer than allowed; the server's time does not count. `guest-time` in [limits]; default 60s.";
+    LimitStack "limit-stack" 7
+        "The migration's calls nest too deep. `stack` in [limits]; default 1MiB.";
+    LimitCallBytes "limit-call-bytes" 7
+        "One call handed the host more data than allowed. `call-bytes` in [limits]; default 64MiB.";
+    LimitHandles "limit-handles" 7
+        "The migration has more rows and bulk writes open at once than allowed. `handles` in [limits]; default 64.";
+    LimitRows "limit-rows" 7
+        "The migration read more rows than allowed. `rows` in [limits]; default 100000000.";
+    LimitRowBytes "limit-row-bytes" 7
+        "One batch of rows is larger than allowed. `row-bytes` in [limits]; default 64MiB.";
+    LimitLogBytes "limit-log-bytes" 7
+        "The migration logged more than allowed. `log-bytes` in [limits]; default 1MiB.";
+
+    DatabaseUnreachable "database-unreachable" 8
+        "No PostgreSQL server answered at the address. Check DATABASE_URL or the PG* variables, and that the server runs and accepts connections from here.";
+    DatabaseAuth "database-auth" 8
+        "The server refused the login: a wrong or missing password, an unknown user, or a rule of pg_hba.conf. Passwords are read from the URL, PGPASSWORD and the password file.";
+    DatabaseMissing "database-missing" 8
+        "The server has no database of that name. Create it first, or correct the name.";
+    DatabaseTls "database-tls" 8
+        "The encrypted connection could not be made as sslmode asks: the server offers no TLS, or its certificate is not trusted or is for another host.";
+    DatabaseLost "database-lost" 8
+        "The connection broke in the middle of the run. The server rolled the transaction back; run again.";
+    DatabasePrivilege "database-privilege" 8
+        "The login may not do what wasmigrate itself needs, such as creating its schema. Grant CREATE on the database to it.";
+    ServerTooOld "server-too-old" 8
+        "wasmigrate runs on PostgreSQL 14 and newer.";
+    LockNotAvailable "lock-not-available" 8
+        "Another wasmigrate is at work on this database and did not end in time. Wait longer with --wait, or look at who holds the lock.";
+    FenceNotAvailable "fence-not-available" 8
+        "The server is still at a statement of an earlier run whose wasmigrate is gone. Wait longer with --wait, or end that backend with --fence-after.";
+    ContentionGivenUp "contention" 8
+        "A statement ran into a lock timeout, a deadlock or a serialization failure again and again. The transaction was rolled back; run again when the database is quieter.";
+
+    Interrupted "interrupted" 130
+        "The run was interrupted; the transaction was rolled back and nothing is half-way.";
+}
+
+impl Code {
+    /// The code of that name.
+    pub fn from_name(name: &str) -> Option<Code> {
+        Code::ALL.iter().copied().find(|code| code.name() == name)
+    }
+}
+
+/// What PostgreSQL said beside its message. Source: PostgreSQL, "Error and Notice Message Fields".
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServerReport {
+    /// The five characters of SQLSTATE.
+    pub sqlstate: String,
+    /// DETAIL.
+    pub detail: Option<String>,
+    /// HINT.
+    pub hint: Option<String>,
+}
+
+/// An error as a user meets it: a code, what failed, why, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error(Box<Parts>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Parts {
+    code: Code,
+    message: String,
+    causes: Vec<String>,
+    server: Option<ServerReport>,
+    hint: Option<String>,
+}
+
+impl Error {
+    /// An error that says what failed: lower case, "failed to ...", naming the thing.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Error(Box::new(Parts {
+            code,
+            message: message.into(),
+            causes: Vec::new(),
+            server: None,
+            hint: None,
+        }))
+    }
+
+    /// Adds why it failed; several causes go from the nearest to the deepest.
+    pub fn cause(mut self, cause: impl fmt::Display) -> Self {
+        self.0.causes.push(cause.to_string());
+        self
+    }
+
+    /// Adds what the server said.
+    pub fn server(mut self, report: ServerReport) -> Self {
+        self.0.server = Some(report);
+        self
+    }
+
+    /// Adds what to do.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// The code.
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// What failed.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// Why, from the nearest cause to the deepest.
+    pub fn causes(&self) -> &[String] {
+        &self.0.causes
+    }
+
+    /// What the server said, where it was the server that refused.
+    pub fn server_report(&self) -> Option<&ServerReport> {
+        self.0.server.as_ref()
+    }
+
+    /// What to do.
+    pub fn hint_text(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())?;
+        for cause in self.causes() {
+            write!(f, ": {cause}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn code_names_are_unique_and_found_again() {
+        let names: HashSet<_> = Code::ALL.iter().map(|code| code.name()).collect();
+        assert_eq!(names.len(), Code::ALL.len());
+        for code in Code::ALL {
+            assert_eq!(Code::from_name(code.name()), Some(*code));
+        }
+    }
+
+    #[test]
+    fn display_joins_message_and_causes() {
+        let error = Error::new(Code::Usage, "failed to read a").cause("b").cause("c");
+        assert_eq!(error.to_string(), "failed to read a: b: c");
+    }
+}
