@@ -1,0 +1,120 @@
+//! The history: which migrations are applied. Only the migrator writes it.
+
+use std::collections::BTreeMap;
+
+use tokio_postgres::SimpleQueryMessage;
+
+use super::Connection;
+use super::failure::Failure;
+use super::schema::{self, HOST_VERSION};
+use super::session::Session;
+use super::values::Value;
+use crate::error::{Code, Error, Result};
+use crate::migration::{Migration, Mode, Settings, Version};
+use crate::plan::{Applied, History};
+
+const LOOK: &str = "SELECT max(version) FROM wasmigrate.layout; \
+    SELECT version, name, digest, mode, run_id, applied_by, took_ms, rows_affected, \
+      to_char(applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') \
+    FROM wasmigrate.migration";
+
+/// Looks at the history in one round trip, writing nothing; where the schema is missing it is empty.
+pub async fn look(connection: &Connection) -> Result<History> {
+    let messages = match connection.client.simple_query(LOOK).await.map_err(Failure::from) {
+        Ok(messages) => messages,
+        // undefined table, undefined schema: nothing was ever run here
+        Err(Failure::Server(refusal)) if matches!(&refusal.sqlstate[..], "42P01" | "3F000") => {
+            return Ok(History::default());
+        }
+        Err(failure) => return Err(failure.error(Code::Internal, "failed to read the history")),
+    };
+    let mut history = History::default();
+    for message in messages {
+        let SimpleQueryMessage::Row(row) = message else { continue };
+        if row.len() == 1 {
+            history.layout = row.get(0).and_then(|text| text.parse().ok()).unwrap_or(0);
+            schema::check(history.layout)?;
+        } else {
+            history.applied.push(applied(&row).ok_or_else(|| {
+                Error::new(Code::Internal, "failed to read the history: a row is not understood")
+                    .hint("wasmigrate.migration belongs to wasmigrate alone; restore the row from a backup")
+            })?);
+        }
+    }
+    history.applied.sort_by(|a, b| a.version.cmp(&b.version));
+    Ok(history)
+}
+
+fn applied(row: &tokio_postgres::SimpleQueryRow) -> Option<Applied> {
+    Some(Applied {
+        version: row.get(0)?.parse().ok()?,
+        name: row.get(1)?.to_owned(),
+        digest: row.get(2)?.parse().ok()?,
+        mode: row.get(3)?.parse().ok()?,
+        run: row.get(4)?.parse().ok()?,
+        by: row.get(5)?.to_owned(),
+        took_ms: row.get(6)?.parse().ok()?,
+        rows_affected: row.get(7)?.parse().ok()?,
+        at: row.get(8)?.to_owned(),
+    })
+}
+
+/// What the history row of a migration that was just applied says beside the migration itself.
+#[derive(Debug, Clone)]
+pub struct Outcome<'a> {
+    /// The run.
+    pub run: i64,
+    /// How it ran.
+    pub mode: Mode,
+    /// How long `up` took, in milliseconds.
+    pub took_ms: u64,
+    /// The rows that its statements affected.
+    pub rows_affected: u64,
+    /// What `up` remembered for `down`.
+    pub remembered: &'a BTreeMap<String, String>,
+}
+
+/// Writes the history row, in the migration's own transaction.
+pub async fn record(session: &Session, migration: &Migration, outcome: &Outcome<'_>) -> Result<(), Failure> {
+    let remembered = serde_json::json!(outcome.remembered).to_string();
+    let number = |number: u64| Value::Int64(i64::try_from(number).unwrap_or(i64::MAX));
+    let params = [
+        Value::Text(migration.version().to_string()),
+        Value::Text(migration.name().to_string()),
+        Value::Text(migration.digest.to_string()),
+        Value::Int64(outcome.run),
+        Value::Text(outcome.mode.to_string()),
+        number(outcome.took_ms),
+        number(outcome.rows_affected),
+        Value::Text(HOST_VERSION.to_owned()),
+        Value::Text(remembered),
+    ];
+    let sql = "INSERT INTO wasmigrate.migration \
+        (version, name, digest, run_id, mode, took_ms, rows_affected, host_version, remembered) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    session.execute(sql, &params).await.map(drop)
+}
+
+/// Removes the history row, in the transaction that undoes the migration.
+pub async fn forget(session: &Session, version: &Version) -> Result<(), Failure> {
+    let params = [Value::Text(version.to_string())];
+    session.execute("DELETE FROM wasmigrate.migration WHERE version = $1", &params).await.map(drop)
+}
+
+/// What is kept of the run that applied a migration, for its `down` and its `verify`.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+pub struct Kept {
+    /// What `up` remembered.
+    pub remembered: BTreeMap<String, String>,
+    /// The operator's choices.
+    pub settings: Settings,
+}
+
+/// Reads what is kept of an applied migration's run.
+pub async fn kept(session: &Session, version: &Version) -> Result<Kept> {
+    let sql = "SELECT json_build_object('remembered', m.remembered, 'settings', r.settings)::text \
+        FROM wasmigrate.migration m JOIN wasmigrate.run r ON r.id = m.run_id WHERE m.version = $1";
+    let kept = session.json(sql, &[version.as_str()]).await;
+    let what = "failed to read what is kept of the migration's run";
+    Ok(kept.map_err(|failure| failure.error(Code::Internal, what))?.unwrap_or_default())
+}

@@ -1,0 +1,55 @@
+//! The only room that talks to PostgreSQL.
+
+mod catalog;
+mod columns;
+mod copy;
+mod failure;
+pub mod history;
+pub mod locks;
+mod planned;
+pub mod runs;
+pub mod schema;
+mod session;
+mod standing;
+mod timestamps;
+mod values;
+
+pub use columns::{Batch, Column, Data, Var};
+pub use copy::{CopyIn, check as check_batch};
+pub use failure::{Failure, Refusal};
+pub use planned::IndexUse;
+pub use session::{Reading, Rows, Session};
+pub use standing::{ForeignKeySpec, IndexKey, IndexSpec, Standing, Target};
+pub use values::Value;
+
+/// A name as SQL writes it. Quoting always is right, also for the many keywords.
+pub fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A schema and a name as SQL writes them.
+pub fn qualified(schema: &str, name: &str) -> String {
+    format!("{}.{}", quoted(schema), quoted(name))
+}
+
+/// A schema and a name for a reader: quoted only where they hold more than letters, digits and `_`.
+pub fn label(schema: &str, name: &str) -> String {
+    let part = |name: &str| {
+        let plain = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        if plain && !name.is_empty() { name.to_owned() } else { quoted(name) }
+    };
+    format!("{}.{}", part(schema), part(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_quoted_for_sql_and_readable_for_people() {
+        assert_eq!(qualified("public", "current_user"), "\"public\".\"current_user\"");
+        assert_eq!(quoted("a\"; drop"), "\"a\"\"; drop\"");
+        assert_eq!(label("public", "medication_logs"), "public.medication_logs");
+        assert_eq!(label("public", "Logs"), "public.\"Logs\"");
+    }
+}

@@ -1,0 +1,393 @@
+//! How the database stands to a wanted index or foreign key: absent, equal, invalid or different.
+//!
+//! Names, methods, operator classes and actions are compared in the catalog. Expressions and predicates
+//! are compared as the server understands them: the wanted text and the existing one go through one
+//! `EXPLAIN (VERBOSE)` without execution, and their printed forms must be the same. So casts,
+//! parentheses and spelling make no difference, and no text of ours has to be parsed.
+
+use serde::Deserialize;
+
+use super::failure::Failure;
+use super::session::Session;
+use super::{label, qualified, quoted};
+
+/// How the database stands to what is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// There is none of that name.
+    Absent,
+    /// It is there, valid, and the same.
+    Equal,
+    /// It is there and the same, but not valid.
+    Invalid,
+    /// Something else has the name; the text says what differs.
+    Different(String),
+}
+
+/// What an index key is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A column by name.
+    Column(String),
+    /// An SQL expression.
+    Expression(String),
+}
+
+/// A key of a wanted index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexKey {
+    /// What it is.
+    pub target: Target,
+    /// The operator class as (schema, name); none means the type's default.
+    pub operator_class: Option<(String, String)>,
+    /// Descending order.
+    pub descending: bool,
+    /// NULLs first.
+    pub nulls_first: bool,
+}
+
+/// A wanted index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexSpec {
+    /// The schema of table and index.
+    pub schema: String,
+    /// The table.
+    pub table: String,
+    /// The index.
+    pub name: String,
+    /// UNIQUE.
+    pub unique: bool,
+    /// The access method.
+    pub method: String,
+    /// The keys.
+    pub keys: Vec<IndexKey>,
+    /// The columns of INCLUDE.
+    pub include: Vec<String>,
+    /// The predicate, as SQL.
+    pub predicate: Option<String>,
+}
+
+/// A wanted foreign key. Actions are written as in SQL: `CASCADE`, `NO ACTION`, ...
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignKeySpec {
+    /// The referencing table as (schema, name).
+    pub table: (String, String),
+    /// The constraint.
+    pub name: String,
+    /// The referencing columns.
+    pub columns: Vec<String>,
+    /// The referenced table as (schema, name).
+    pub referenced: (String, String),
+    /// The referenced columns.
+    pub referenced_columns: Vec<String>,
+    /// ON UPDATE.
+    pub on_update: &'static str,
+    /// ON DELETE.
+    pub on_delete: &'static str,
+}
+
+#[derive(Deserialize)]
+struct FoundIndex {
+    kind: String,
+    schema: Option<String>,
+    table: Option<String>,
+    method: Option<String>,
+    unique: Option<bool>,
+    valid: Option<bool>,
+    nulls_not_distinct: Option<bool>,
+    options: Option<Vec<String>>,
+    predicate: Option<String>,
+    keys: Option<Vec<FoundKey>>,
+}
+
+#[derive(Deserialize)]
+struct FoundKey {
+    is_key: bool,
+    column: Option<String>,
+    expression: String,
+    opclass: Option<String>,
+    opclass_schema: Option<String>,
+    opclass_default: Option<bool>,
+    option: Option<i16>,
+    collation_plain: bool,
+}
+
+const FIND_INDEX: &str = "\
+    SELECT json_build_object('kind', c.relkind, 'schema', tn.nspname, 'table', t.relname, \
+      'method', am.amname, 'unique', i.indisunique, 'valid', i.indisvalid AND i.indisready, \
+      'nulls_not_distinct', coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false), \
+      'options', c.reloptions, 'predicate', pg_get_expr(i.indpred, i.indrelid), \
+      'keys', (SELECT json_agg(json_build_object( \
+          'is_key', k.n <= i.indnkeyatts, 'column', a.attname, \
+          'expression', pg_get_indexdef(i.indexrelid, k.n::int, false), \
+          'opclass', o.opcname, 'opclass_schema', opn.nspname, 'opclass_default', o.opcdefault, \
+          'option', i.indoption[k.n - 1], \
+          'collation_plain', k.n > i.indnkeyatts \
+            OR i.indcollation[k.n - 1] IN (0, 100, coalesce(a.attcollation, 0))) ORDER BY k.n) \
+        FROM generate_series(1, i.indnatts) AS k(n) \
+          LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k.n - 1] \
+            AND i.indkey[k.n - 1] <> 0 \
+          LEFT JOIN pg_opclass o ON k.n <= i.indnkeyatts AND o.oid = i.indclass[k.n - 1] \
+          LEFT JOIN pg_namespace opn ON opn.oid = o.opcnamespace))::text \
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+      LEFT JOIN pg_index i ON i.indexrelid = c.oid LEFT JOIN pg_am am ON am.oid = c.relam \
+      LEFT JOIN pg_class t ON t.oid = i.indrelid LEFT JOIN pg_namespace tn ON tn.oid = t.relnamespace \
+    WHERE n.nspname = $1 AND c.relname = $2";
+
+const FIND_FOREIGN_KEY: &str = "\
+    SELECT json_build_object('kind', k.contype, 'schema', rn.nspname, 'table', r.relname, \
+      'columns', (SELECT json_agg(a.attname ORDER BY u.n) FROM unnest(k.conkey) WITH ORDINALITY AS u(num, n) \
+        JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.num), \
+      'referenced_columns', (SELECT json_agg(a.attname ORDER BY u.n) \
+        FROM unnest(k.confkey) WITH ORDINALITY AS u(num, n) \
+        JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.num), \
+      'on_update', k.confupdtype, 'on_delete', k.confdeltype, 'match', k.confmatchtype, \
+      'deferrable', k.condeferrable, 'validated', k.convalidated)::text \
+    FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid \
+      JOIN pg_namespace n ON n.oid = c.relnamespace \
+      LEFT JOIN pg_class r ON r.oid = k.confrelid LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace \
+    WHERE n.nspname = $1 AND c.relname = $2 AND k.conname = $3";
+
+#[derive(Deserialize)]
+struct FoundForeignKey {
+    kind: String,
+    schema: Option<String>,
+    table: Option<String>,
+    columns: Option<Vec<String>>,
+    referenced_columns: Option<Vec<String>>,
+    on_update: String,
+    on_delete: String,
+    #[serde(rename = "match")]
+    matching: String,
+    deferrable: bool,
+    validated: bool,
+}
+
+/// The actions as `pg_constraint.confupdtype` abbreviates them. Source: PostgreSQL, pg_constraint.
+const ACTIONS: [(&str, &str); 5] = [
+    ("a", "NO ACTION"),
+    ("r", "RESTRICT"),
+    ("c", "CASCADE"),
+    ("n", "SET NULL"),
+    ("d", "SET DEFAULT"),
+];
+
+/// Pairs of (wanted, existing) SQL texts that must mean the same, with the words for a difference.
+type Pairs = Vec<(String, String, String)>;
+
+/// What differs in the catalog, or the texts that the server still has to compare.
+fn compare_index(spec: &IndexSpec, found: &FoundIndex) -> Result<Pairs, String> {
+    let differs = |what: &str, wanted: &str, seen: &str| {
+        Err(format!("{what} is {seen}, not {wanted}"))
+    };
+    let (table, schema) = (found.table.as_deref(), found.schema.as_deref());
+    if table != Some(&spec.table) || schema != Some(&spec.schema) {
+        let seen = label(schema.unwrap_or("?"), table.unwrap_or("?"));
+        return differs("its table", &label(&spec.schema, &spec.table), &seen);
+    }
+    let method = found.method.as_deref().unwrap_or("?");
+    if method != spec.method {
+        return differs("its method", &spec.method, method);
+    }
+    if found.unique != Some(spec.unique) {
+        let word = |unique| if unique { "unique" } else { "not unique" };
+        return differs("it", word(spec.unique), word(!spec.unique));
+    }
+    if found.nulls_not_distinct == Some(true) {
+        return Err("it has NULLS NOT DISTINCT".into());
+    }
+    if let Some(options) = &found.options {
+        return Err(format!("it has storage options ({})", options.join(", ")));
+    }
+    let found_keys = found.keys.as_deref().unwrap_or_default();
+    let (keys, included) = found_keys.split_at(found_keys.partition_point(|key| key.is_key));
+    if keys.len() != spec.keys.len() {
+        let (wanted, seen) = (spec.keys.len().to_string(), keys.len().to_string());
+        return differs("its number of keys", &wanted, &seen);
+    }
+    let include: Vec<&str> = included.iter().filter_map(|key| key.column.as_deref()).collect();
+    if include != spec.include {
+        return differs("its INCLUDE", &spec.include.join(", "), &include.join(", "));
+    }
+    let mut pairs = Pairs::new();
+    for (number, (wanted, key)) in std::iter::zip(&spec.keys, keys).enumerate() {
+        pairs.extend(compare_key(number + 1, wanted, key)?);
+    }
+    match (&spec.predicate, &found.predicate) {
+        (None, None) => {}
+        (Some(wanted), Some(seen)) => {
+            pairs.push((wanted.clone(), seen.clone(), "its predicate".into()));
+        }
+        (None, Some(seen)) => return Err(format!("it is partial (WHERE {seen})")),
+        (Some(wanted), None) => return Err(format!("it is not partial (wanted WHERE {wanted})")),
+    }
+    Ok(pairs)
+}
+
+fn compare_key(
+    number: usize,
+    wanted: &IndexKey,
+    key: &FoundKey,
+) -> Result<Option<(String, String, String)>, String> {
+    let seen = &key.expression;
+    let pair = match (&wanted.target, &key.column) {
+        (Target::Column(wanted), Some(column)) if wanted == column => None,
+        (Target::Expression(wanted), None) => {
+            Some((wanted.clone(), seen.clone(), format!("its key {number}")))
+        }
+        (Target::Column(wanted) | Target::Expression(wanted), _) => {
+            return Err(format!("its key {number} is {seen}, not {wanted}"));
+        }
+    };
+    let class = key.opclass.as_deref().unwrap_or("?");
+    let class_fits = match &wanted.operator_class {
+        None => key.opclass_default == Some(true),
+        Some((schema, name)) => {
+            class == name && key.opclass_schema.as_deref() == Some(schema.as_str())
+        }
+    };
+    if !class_fits {
+        return Err(format!("its key {number} has the operator class {class}"));
+    }
+    // bit 0 of indoption is DESC, bit 1 NULLS FIRST; source: PostgreSQL, pg_index and pg_index.h
+    let option = key.option.unwrap_or(0);
+    if (option & 1 != 0) != wanted.descending || (option & 2 != 0) != wanted.nulls_first {
+        return Err(format!("its key {number} is sorted differently"));
+    }
+    if !key.collation_plain {
+        return Err(format!("its key {number} has a collation of its own"));
+    }
+    Ok(pair)
+}
+
+fn compare_foreign_key(spec: &ForeignKeySpec, found: &FoundForeignKey) -> Result<(), String> {
+    let differs = |what: &str, wanted: &str, seen: &str| {
+        Err(format!("{what} is {seen}, not {wanted}"))
+    };
+    if found.kind != "f" {
+        return Err("it is a constraint of another kind".into());
+    }
+    let seen = (found.schema.clone().unwrap_or_default(), found.table.clone().unwrap_or_default());
+    if seen != spec.referenced {
+        let wanted = label(&spec.referenced.0, &spec.referenced.1);
+        return differs("the referenced table", &wanted, &label(&seen.0, &seen.1));
+    }
+    let columns = found.columns.as_deref().unwrap_or_default();
+    if columns != spec.columns {
+        return differs("the column", &spec.columns.join(", "), &columns.join(", "));
+    }
+    let columns = found.referenced_columns.as_deref().unwrap_or_default();
+    if columns != spec.referenced_columns {
+        let wanted = spec.referenced_columns.join(", ");
+        return differs("the referenced column", &wanted, &columns.join(", "));
+    }
+    for (what, wanted, seen) in [
+        ("ON UPDATE", spec.on_update, &found.on_update),
+        ("ON DELETE", spec.on_delete, &found.on_delete),
+    ] {
+        let seen = ACTIONS.iter().find(|(letter, _)| letter == seen).map_or("?", |(_, name)| name);
+        if seen != wanted {
+            return differs(what, wanted, seen);
+        }
+    }
+    if found.matching != "s" || found.deferrable {
+        return Err("it is MATCH FULL or DEFERRABLE".into());
+    }
+    Ok(())
+}
+
+impl Session {
+    /// How the database stands to an index.
+    pub async fn index_standing(&self, spec: &IndexSpec) -> Result<Standing, Failure> {
+        let found: Option<FoundIndex> = self.json(FIND_INDEX, &[&spec.schema, &spec.name]).await?;
+        let Some(found) = found else { return Ok(Standing::Absent) };
+        if found.kind != "i" && found.kind != "I" {
+            return Ok(Standing::Different("something that is no index has that name".into()));
+        }
+        let pairs = match compare_index(spec, &found) {
+            Ok(pairs) => pairs,
+            Err(difference) => return Ok(Standing::Different(difference)),
+        };
+        if let Some(difference) = self.compare_texts(&spec.schema, &spec.table, pairs).await? {
+            return Ok(Standing::Different(difference));
+        }
+        Ok(if found.valid == Some(true) { Standing::Equal } else { Standing::Invalid })
+    }
+
+    /// How the database stands to a foreign key.
+    pub async fn foreign_key_standing(&self, spec: &ForeignKeySpec) -> Result<Standing, Failure> {
+        let (schema, table) = &spec.table;
+        let params = [schema.as_str(), table, &spec.name];
+        let found: Option<FoundForeignKey> = self.json(FIND_FOREIGN_KEY, &params).await?;
+        Ok(match found {
+            None => Standing::Absent,
+            Some(found) => match compare_foreign_key(spec, &found) {
+                Err(difference) => Standing::Different(difference),
+                Ok(()) if found.validated => Standing::Equal,
+                Ok(()) => Standing::Invalid,
+            },
+        })
+    }
+
+    async fn compare_texts(
+        &self,
+        schema: &str,
+        table: &str,
+        pairs: Pairs,
+    ) -> Result<Option<String>, Failure> {
+        if pairs.is_empty() {
+            return Ok(None);
+        }
+        let list: Vec<String> =
+            pairs.iter().flat_map(|(wanted, seen, _)| [format!("({wanted})"), format!("({seen})")]).collect();
+        let sql = format!(
+            "EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) SELECT {} FROM ONLY {}",
+            list.join(", "),
+            qualified(schema, table)
+        );
+        let plan = self.first_text(&sql, &[]).await?.unwrap_or_default();
+        let plan: serde_json::Value = serde_json::from_str(&plan).unwrap_or_default();
+        let output = plan.pointer("/0/Plan/Output").and_then(|output| output.as_array());
+        let Some(output) = output.filter(|output| output.len() == list.len()) else {
+            return Err(Failure::Unusable("the server's plan does not show its output".into()));
+        };
+        let differing = std::iter::zip(pairs, output.chunks(2)).find(|(_, both)| both[0] != both[1]);
+        Ok(differing.map(|((wanted, seen, what), _)| format!("{what} is {seen}, not {wanted}")))
+    }
+}
+
+/// The words for a wanted index, for findings.
+impl std::fmt::Display for IndexSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let unique = if self.unique { "unique " } else { "" };
+        write!(f, "{unique}{} index on {} (", self.method, label(&self.schema, &self.table))?;
+        for (place, key) in self.keys.iter().enumerate() {
+            let comma = if place > 0 { ", " } else { "" };
+            match &key.target {
+                Target::Column(name) => write!(f, "{comma}{}", quoted(name))?,
+                Target::Expression(sql) => write!(f, "{comma}{sql}")?,
+            }
+        }
+        f.write_str(")")?;
+        match &self.predicate {
+            Some(predicate) => write!(f, " WHERE {predicate}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The words for a wanted foreign key, for findings.
+impl std::fmt::Display for ForeignKeySpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "foreign key {} ({}) references {} ({}) on update {} on delete {}",
+            label(&self.table.0, &self.table.1),
+            self.columns.iter().map(|column| quoted(column)).collect::<Vec<_>>().join(", "),
+            label(&self.referenced.0, &self.referenced.1),
+            self.referenced_columns.iter().map(|column| quoted(column)).collect::<Vec<_>>().join(", "),
+            self.on_update.to_lowercase(),
+            self.on_delete.to_lowercase(),
+        )
+    }
+}

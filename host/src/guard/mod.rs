@@ -1,0 +1,3 @@
+//! May this statement run? The guest's text is judged here before it reaches the server.
+
+pub mod statement;

@@ -1,0 +1,281 @@
+//! The only loop: lock, compare, run, check, record. Nobody else applies or undoes a migration, and
+//! nobody else writes the history.
+
+mod transaction;
+mod watch;
+mod workplace;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+pub use self::watch::Signals;
+use self::workplace::Workplace;
+use crate::database::address::Address;
+use crate::database::history;
+use crate::database::locks::Holder;
+use crate::error::{Code, Error, Result};
+use crate::finding::Finding;
+use crate::migration::{Migration, Mode, Phase, Settings, Version};
+use crate::plan::{self, Undo};
+use crate::sandbox::{Compiler, Events, Prepared};
+
+/// How a run goes about its work.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Apply nothing above that version.
+    pub to: Option<Version>,
+    /// Apply migrations that are older than what is applied.
+    pub allow_late: bool,
+    /// The operator's choices, as name and value.
+    pub settings: Vec<(String, String)>,
+    /// How long to wait for the run lock, and as long again for the fence.
+    pub wait: Duration,
+    /// After how long the backend of an earlier run is ended; none means never.
+    pub fence_after: Option<Duration>,
+    /// How long a statement waits for a lock of the server before the transaction is tried again.
+    pub lock_timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            to: None,
+            allow_late: false,
+            settings: Vec::new(),
+            wait: Duration::from_secs(600),
+            fence_after: None,
+            lock_timeout: Duration::from_secs(3),
+        }
+    }
+}
+
+/// Hears what the migrator does, beside what the guests say.
+pub trait Observer: Events {
+    /// Another session stands in the way; `what` it holds.
+    fn waiting(&self, what: &str, holder: &Holder);
+    /// A phase of a migration begins; it is number `place` (from 1) of `count`.
+    fn started(&self, migration: &Migration, phase: Phase, place: usize, count: usize);
+    /// The statement that runs has waited for these sessions for a while.
+    fn blocked(&self, holders: &[Holder]);
+    /// The transaction is tried again, after `pause`.
+    fn retrying(&self, why: &Error, pause: Duration);
+    /// A phase of a migration is over and committed.
+    fn ended(&self, ran: &Ran);
+}
+
+/// A phase of a migration that ran to its end.
+#[derive(Debug, Clone, Serialize)]
+pub struct Ran {
+    /// The migration's version.
+    pub version: Version,
+    /// The migration's name.
+    pub name: String,
+    /// Which phase.
+    pub phase: Phase,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+    /// The rows that its statements affected.
+    pub rows_affected: u64,
+    /// What its requiring checks found.
+    pub findings: Vec<Finding>,
+}
+
+/// What was done, and why no more.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// What ran and is committed, in order.
+    pub ran: Vec<Ran>,
+    /// Why it ended before its end.
+    pub error: Option<Error>,
+}
+
+impl Summary {
+    fn of(result: Result<()>, ran: Vec<Ran>) -> Self {
+        Summary { ran, error: result.err() }
+    }
+}
+
+/// Applies what is pending, each migration followed by its `verify`.
+pub async fn up(
+    address: &Address,
+    migrations: &[Migration],
+    compiler: &mut Compiler,
+    options: &Options,
+    observer: Arc<dyn Observer>,
+) -> Summary {
+    let mut ran = Vec::new();
+    let result = apply(address, migrations, compiler, options, observer, &mut ran).await;
+    Summary::of(result, ran)
+}
+
+async fn apply(
+    address: &Address,
+    migrations: &[Migration],
+    compiler: &mut Compiler,
+    options: &Options,
+    observer: Arc<dyn Observer>,
+    ran: &mut Vec<Ran>,
+) -> Result<()> {
+    known_settings(migrations, &options.settings)?;
+    let connection = workplace::connect(address).await?;
+    let pending = |history| plan::up(migrations, history, options.to.as_ref(), options.allow_late);
+    let seen = pending(&history::look(&connection).await?)?;
+    if seen.is_empty() {
+        return Ok(());
+    }
+    for migration in &seen {
+        plan::settings(&migration.manifest, &options.settings)?;
+        transactional(migration)?;
+    }
+    // compiled before the lock is taken: what cannot run is refused before anything has happened
+    let prepared = prepare(compiler, &seen)?;
+    let mut workplace = Workplace::open(address, connection, options, observer).await?;
+    let history = workplace.history().await?;
+    // another runner may have been quicker
+    let pending = pending(&history)?;
+    let todo = pending.iter().filter_map(|migration| prepared.iter().find(|(m, _)| m.version() == migration.version()));
+    for (place, (migration, prepared)) in todo.enumerate() {
+        let settings = plan::settings(&migration.manifest, &options.settings)?;
+        workplace.place = (place + 1, pending.len());
+        let run = workplace.begin_run(migration, Phase::Up, Mode::Transactional, &settings).await?;
+        let applied = workplace.transact(migration, prepared, Phase::Up, run, &settings).await;
+        ran.push(workplace.end_run(run, applied).await?);
+        let verified = workplace.verify(migration, prepared, Some(run), settings).await;
+        ran.push(verified.map_err(|error| verification_failed(migration, error))?);
+    }
+    workplace.close().await;
+    Ok(())
+}
+
+/// Undoes applied migrations, the newest first.
+pub async fn down(
+    address: &Address,
+    migrations: &[Migration],
+    compiler: &mut Compiler,
+    undo: &Undo,
+    options: &Options,
+    observer: Arc<dyn Observer>,
+) -> Summary {
+    let mut ran = Vec::new();
+    let result = revert(address, migrations, compiler, undo, options, observer, &mut ran).await;
+    Summary::of(result, ran)
+}
+
+async fn revert(
+    address: &Address,
+    migrations: &[Migration],
+    compiler: &mut Compiler,
+    undo: &Undo,
+    options: &Options,
+    observer: Arc<dyn Observer>,
+    ran: &mut Vec<Ran>,
+) -> Result<()> {
+    let connection = workplace::connect(address).await?;
+    let seen = plan::down(migrations, &history::look(&connection).await?, undo)?;
+    if seen.is_empty() {
+        return Ok(());
+    }
+    for migration in &seen {
+        transactional(migration)?;
+    }
+    let prepared = prepare(compiler, &seen)?;
+    let mut workplace = Workplace::open(address, connection, options, observer).await?;
+    let history = workplace.history().await?;
+    // what is undone was decided before the wait for the lock; only what another runner undid falls away
+    let todo: Vec<_> = prepared.iter().filter(|(m, _)| history.find(m.version()).is_some()).collect();
+    let versions: Vec<&Version> = todo.iter().map(|(migration, _)| migration.version()).collect();
+    plan::independent(migrations, &history, &versions)?;
+    for (place, (migration, prepared)) in todo.iter().enumerate() {
+        workplace.place = (place + 1, todo.len());
+        let settings = workplace.kept(migration.version()).await?.settings;
+        let run = workplace.begin_run(migration, Phase::Down, Mode::Transactional, &settings).await?;
+        let undone = workplace.transact(migration, prepared, Phase::Down, run, &settings).await;
+        ran.push(workplace.end_run(run, undone).await?);
+    }
+    workplace.close().await;
+    Ok(())
+}
+
+/// Runs the `verify` of applied migrations and goes on after one that fails. Writes nothing and takes
+/// no lock.
+pub async fn verify(
+    address: &Address,
+    migrations: &[Migration],
+    compiler: &mut Compiler,
+    only: Option<&str>,
+    options: &Options,
+    observer: Arc<dyn Observer>,
+) -> Result<Vec<(Version, Result<Ran>)>> {
+    let connection = workplace::connect(address).await?;
+    let history = history::look(&connection).await?;
+    let applied = plan::verify(migrations, &history, only)?;
+    let prepared = prepare(compiler, &applied)?;
+    let mut workplace = Workplace::without_lock(address, connection, options, observer);
+    let mut outcomes = Vec::new();
+    for (place, (migration, prepared)) in prepared.iter().enumerate() {
+        workplace.place = (place + 1, prepared.len());
+        let settings = workplace.kept(migration.version()).await?.settings;
+        let outcome = workplace.verify(migration, prepared, None, settings).await;
+        if let Err(error) = &outcome
+            && matches!(error.code(), Code::Interrupted | Code::DatabaseLost)
+        {
+            return Err(error.clone());
+        }
+        outcomes.push((migration.version().clone(), outcome));
+    }
+    Ok(outcomes)
+}
+
+fn prepare<'a>(
+    compiler: &mut Compiler,
+    migrations: &[&'a Migration],
+) -> Result<Vec<(&'a Migration, Prepared)>> {
+    migrations.iter().map(|migration| Ok((*migration, compiler.prepare(migration)?))).collect()
+}
+
+fn transactional(migration: &Migration) -> Result<()> {
+    if migration.manifest.modes.contains(&Mode::Transactional) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::ModeUnsupported,
+        format!("failed to run {} {}: its manifest does not allow transactional mode", migration.version(), migration.name()),
+    )
+    .hint("add \"transactional\" to `modes` in its migration.toml, if it can run in one transaction"))
+}
+
+/// Refuses a choice that no migration in the folder offers, so that a typo does not pass unseen.
+fn known_settings(migrations: &[Migration], chosen: &[(String, String)]) -> Result<()> {
+    let known: BTreeSet<&str> =
+        migrations.iter().flat_map(|m| m.manifest.settings.keys()).map(|name| name.as_str()).collect();
+    match chosen.iter().find(|(name, _)| !known.contains(name.as_str())) {
+        None => Ok(()),
+        Some((name, _)) => {
+            let list = known.into_iter().collect::<Vec<_>>().join(", ");
+            let hint = if list.is_empty() { "no migration has settings".to_owned() } else { format!("the settings are: {list}") };
+            Err(Error::new(Code::SettingInvalid, format!("failed to set `{name}`: no migration declares it")).hint(hint))
+        }
+    }
+}
+
+fn verification_failed(migration: &Migration, error: Error) -> Error {
+    // a broken connection or an interrupt says nothing about the migration
+    if matches!(error.code(), Code::Interrupted | Code::DatabaseLost) {
+        return error;
+    }
+    let what = format!(
+        "failed to verify {} {}: it is applied and committed",
+        migration.version(),
+        migration.name()
+    );
+    let failed = Error::new(Code::VerificationFailed, what).cause(error.message());
+    let failed = error.causes().iter().fold(failed, |failed, cause| failed.cause(cause));
+    let failed = match error.server_report() {
+        Some(report) => failed.server(report.clone()),
+        None => failed,
+    };
+    failed.hint("mend what the findings name and run `wasmigrate verify`, or undo it with `wasmigrate down`")
+}

@@ -1,0 +1,324 @@
+//! Transactional mode: a phase of a migration and its history row in one transaction, all or nothing.
+
+use std::time::{Duration, Instant};
+
+use super::Ran;
+use super::watch::{interrupted, watched};
+use super::workplace::{Workplace, given_up};
+use crate::database::locks::{self, Holder};
+use crate::database::{Failure, Session, history, runs};
+use crate::error::{Code, Error, Result};
+use crate::finding::Finding;
+use crate::migration::{Migration, Mode, Phase, Settings};
+use crate::sandbox::{self, Ended, Job, Prepared, Verdict};
+
+/// How often a transaction is tried that runs into contention.
+const ATTEMPTS: u32 = 6;
+/// The pause before the second attempt; each later one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// Everything that could make the same statement mean something else is set at the beginning of each
+/// transaction, whatever the server, the database and the role have it at.
+const PINS: &str = "\
+    SET LOCAL search_path = pg_catalog, pg_temp; \
+    SET LOCAL standard_conforming_strings = on; \
+    SET LOCAL client_encoding = 'UTF8'; \
+    SET LOCAL DateStyle = 'ISO, YMD'; \
+    SET LOCAL IntervalStyle = 'postgres'; \
+    SET LOCAL TimeZone = 'UTC'; \
+    SET LOCAL extra_float_digits = 1; \
+    SET LOCAL bytea_output = 'hex'; \
+    SET LOCAL default_text_search_config = 'pg_catalog.simple'; \
+    SET LOCAL xmloption = 'content'; \
+    SET LOCAL row_security = off; \
+    SET LOCAL statement_timeout = 0; \
+    SET LOCAL idle_in_transaction_session_timeout = 0; \
+    SELECT set_config('session_replication_role', 'origin', true) \
+      WHERE current_setting('session_replication_role') <> 'origin'; \
+    SELECT 1";
+
+/// How an attempt failed.
+enum Failed {
+    /// The same may succeed in a new transaction.
+    Contention(Error),
+    /// It would fail again.
+    Final(Error),
+}
+
+impl Workplace<'_> {
+    /// Runs `up` or `down` and writes the history, in one transaction; contention is met with new attempts.
+    pub async fn transact(
+        &mut self,
+        migration: &Migration,
+        prepared: &Prepared,
+        phase: Phase,
+        run: i64,
+        settings: &Settings,
+    ) -> Result<Ran> {
+        let remembered = match phase {
+            Phase::Up => Default::default(),
+            Phase::Down | Phase::Verify => self.kept(migration.version()).await?.remembered,
+        };
+        let job = || Job {
+            phase,
+            mode: Mode::Transactional,
+            limits: migration.manifest.limits,
+            settings: settings.clone(),
+            remembered: remembered.clone(),
+            events: self.observer.clone(),
+        };
+        let jobs: Vec<Job> = (0..ATTEMPTS).map(|_| job()).collect();
+        self.observer.started(migration, phase, self.place.0, self.place.1);
+        let mut pause = FIRST_PAUSE;
+        let mut attempts = jobs.into_iter().peekable();
+        while let Some(job) = attempts.next() {
+            let started = Instant::now();
+            match self.attempt(migration, prepared, job, run, started).await {
+                Ok(ran) => return Ok(ran),
+                Err(Failed::Final(error)) => return Err(error),
+                Err(Failed::Contention(error)) if attempts.peek().is_none() => {
+                    return Err(error.hint("run again when the tables are less busy, or raise --lock-timeout"));
+                }
+                Err(Failed::Contention(error)) => {
+                    self.observer.retrying(&error, pause);
+                    self.pause(pause).await?;
+                    pause *= 2;
+                }
+            }
+        }
+        Err(given_up())
+    }
+
+    /// Runs `verify` in a read-only transaction that is rolled back. With a run, what it finds is recorded.
+    pub async fn verify(
+        &mut self,
+        migration: &Migration,
+        prepared: &Prepared,
+        run: Option<i64>,
+        settings: Settings,
+    ) -> Result<Ran> {
+        let started = Instant::now();
+        let remembered = self.kept(migration.version()).await?.remembered;
+        self.observer.started(migration, Phase::Verify, self.place.0, self.place.1);
+        let job = Job {
+            phase: Phase::Verify,
+            mode: Mode::Transactional,
+            limits: migration.manifest.limits,
+            settings,
+            remembered,
+            events: self.observer.clone(),
+        };
+        let ended = self.run(prepared, "BEGIN READ ONLY", job).await;
+        let (ended, _) = ended.map_err(Failed::into_error)?;
+        if let Some(run) = run {
+            runs::findings(self.lock()?, run, Phase::Verify, &ended.findings).await?;
+        }
+        let back = ended.session.batch("ROLLBACK").await;
+        let ran = ran(migration, Phase::Verify, started, 0, ended.findings);
+        match ended.verdict {
+            Verdict::Done => {
+                back.map_err(|failure| failure.error(Code::DatabaseLost, "failed to end the verification"))?;
+                self.work = Some(ended.session);
+                self.observer.ended(&ran);
+                Ok(ran)
+            }
+            Verdict::Failed(error) | Verdict::Contention(error) => {
+                // rolled back, so the session can serve the next migration's verify
+                self.work = back.is_ok().then_some(ended.session);
+                Err(error)
+            }
+        }
+    }
+
+    async fn attempt(
+        &mut self,
+        migration: &Migration,
+        prepared: &Prepared,
+        job: Job,
+        run: i64,
+        started: Instant,
+    ) -> Result<Ran, Failed> {
+        let phase = job.phase;
+        let (mut ended, blockers) = self.run(prepared, "BEGIN", job).await?;
+        let findings = std::mem::take(&mut ended.findings);
+        let recorded = runs::findings(self.lock().map_err(Failed::Final)?, run, phase, &findings);
+        match std::mem::replace(&mut ended.verdict, Verdict::Done) {
+            Verdict::Done => {
+                recorded.await.map_err(Failed::Final)?;
+                let took = millis(started);
+                let rows_affected = ended.rows_affected;
+                self.settle(migration, phase, run, took, ended).await?;
+                Ok(Ran { took_ms: took, ..ran(migration, phase, started, rows_affected, findings) })
+            }
+            Verdict::Failed(error) => {
+                // the connection is given up: nothing of its state reaches another migration
+                drop(ended.session);
+                let _ = recorded.await;
+                Err(Failed::Final(error))
+            }
+            Verdict::Contention(error) => Err(self.give_back(ended.session, blamed(error, &blockers)).await),
+        }
+    }
+
+    /// Begins a transaction, pins the session and runs the guest; with it come who blocked it last.
+    async fn run(
+        &mut self,
+        prepared: &Prepared,
+        begin: &str,
+        job: Job,
+    ) -> Result<(Ended, Vec<Holder>), Failed> {
+        let session = self.work.take().ok_or_else(|| Failed::Final(given_up()))?;
+        let timeout = self.lock_timeout.as_millis();
+        let sql = format!("{begin}; SET LOCAL lock_timeout = {timeout}; {PINS}");
+        let begun = session.batch(&sql).await;
+        begun.map_err(|failure| Failed::Final(failure.error(Code::Internal, "failed to begin a transaction")))?;
+        let running = sandbox::run(prepared, session, job);
+        let Some(signals) = &mut self.signals else {
+            return Ok((running.await, Vec::new()));
+        };
+        let observer = self.observer.as_ref();
+        let (ended, blockers) = watched(running, signals, self.lock.as_ref(), self.pid, observer).await;
+        match ended {
+            Some(ended) => Ok((ended, blockers)),
+            None => {
+                // the guest and its session are dropped; the server is asked to stop as well
+                let _ = self.canceller.cancel().await;
+                Err(Failed::Final(interrupted()))
+            }
+        }
+    }
+
+    /// Runs what is deferred, writes the history and commits.
+    async fn settle(
+        &mut self,
+        migration: &Migration,
+        phase: Phase,
+        run: i64,
+        took_ms: u64,
+        ended: Ended,
+    ) -> Result<(), Failed> {
+        let session = ended.session;
+        let deferred = session.batch("SET CONSTRAINTS ALL IMMEDIATE; CLOSE ALL").await;
+        if let Err(failure) = deferred {
+            return Err(self.refused(session, failure, "failed to check the deferred constraints").await);
+        }
+        let recorded = match phase {
+            Phase::Up => {
+                let outcome = history::Outcome {
+                    run,
+                    mode: Mode::Transactional,
+                    took_ms,
+                    rows_affected: ended.rows_affected,
+                    remembered: &ended.remembered,
+                };
+                history::record(&session, migration, &outcome).await
+            }
+            Phase::Down | Phase::Verify => history::forget(&session, migration.version()).await,
+        };
+        if let Err(failure) = recorded {
+            return Err(self.refused(session, failure, "failed to write the history").await);
+        }
+        locks::still_held(self.lock().map_err(Failed::Final)?).await.map_err(Failed::Final)?;
+        match session.batch("COMMIT").await {
+            Ok(()) => {
+                self.work = Some(session);
+                Ok(())
+            }
+            Err(Failure::Lost(why)) => {
+                drop(session);
+                self.find_out(migration, phase, run, &why).await.map_err(Failed::Final)
+            }
+            Err(failure) => Err(self.refused(session, failure, "failed to commit").await),
+        }
+    }
+
+    /// The answer to COMMIT was lost: the history says whether it happened.
+    async fn find_out(
+        &mut self,
+        migration: &Migration,
+        phase: Phase,
+        run: i64,
+        why: &str,
+    ) -> Result<()> {
+        self.reconnect().await?;
+        let work = self.work.as_ref().ok_or_else(given_up)?;
+        let history = history::look(work.connection()).await?;
+        let applied = history.find(migration.version());
+        let committed = match phase {
+            Phase::Up => applied.is_some_and(|applied| applied.run == run),
+            Phase::Down | Phase::Verify => applied.is_none(),
+        };
+        if committed {
+            return Ok(());
+        }
+        Err(Error::new(Code::DatabaseLost, "failed to commit: the connection was lost, and the server rolled back")
+            .cause(why)
+            .hint("run again"))
+    }
+
+    /// What a refusal at the end of the transaction means; the session is kept where it can be.
+    async fn refused(&mut self, session: Session, failure: Failure, what: &str) -> Failed {
+        match failure {
+            Failure::Server(refusal) if refusal.is_contention() => {
+                let error = Error::new(Code::ContentionGivenUp, what).cause(&refusal.message);
+                self.give_back(session, error.server(refusal.report())).await
+            }
+            failure => Failed::Final(failure.error(Code::StatementFailed, what)),
+        }
+    }
+
+    /// Rolls back after contention, so that the session can serve the next attempt.
+    async fn give_back(&mut self, session: Session, error: Error) -> Failed {
+        match session.batch("ROLLBACK").await {
+            Ok(()) => {
+                self.work = Some(session);
+                Failed::Contention(error)
+            }
+            Err(_) => Failed::Final(error),
+        }
+    }
+
+    async fn pause(&mut self, pause: Duration) -> Result<()> {
+        let pause = tokio::time::sleep(pause);
+        match &mut self.signals {
+            Some(signals) => signals.unless(pause).await,
+            None => {
+                pause.await;
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Failed {
+    fn into_error(self) -> Error {
+        match self {
+            Failed::Contention(error) | Failed::Final(error) => error,
+        }
+    }
+}
+
+fn ran(
+    migration: &Migration,
+    phase: Phase,
+    started: Instant,
+    rows_affected: u64,
+    findings: Vec<Finding>,
+) -> Ran {
+    Ran {
+        version: migration.version().clone(),
+        name: migration.name().to_string(),
+        phase,
+        took_ms: millis(started),
+        rows_affected,
+        findings,
+    }
+}
+
+fn blamed(error: Error, blockers: &[Holder]) -> Error {
+    blockers.iter().fold(error, |error, holder| error.cause(format!("blocked by {holder}")))
+}
+
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

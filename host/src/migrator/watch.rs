@@ -1,0 +1,93 @@
+//! What goes on beside a running guest: the operator's signals, and the sessions that block it.
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::Observer;
+use crate::database::Session;
+use crate::database::locks::{self, Holder};
+use crate::error::{Code, Error, Result};
+
+/// How often it is asked who blocks; a statement that is done sooner costs no question.
+const ASK: Duration = Duration::from_secs(1);
+
+/// The signals that ask for an end: SIGINT and SIGTERM.
+pub struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// From now on the signals are heard here.
+    pub fn hear() -> Result<Self> {
+        let failed = |error: std::io::Error| {
+            Error::new(Code::Internal, "failed to listen for signals").cause(error)
+        };
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+            terminate: signal(SignalKind::terminate()).map_err(failed)?,
+        })
+    }
+
+    /// Waits for a signal.
+    pub async fn heard(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    /// Does the work unless a signal comes first; the work is then dropped.
+    pub async fn unless<T>(&mut self, work: impl Future<Output = T>) -> Result<T> {
+        tokio::select! {
+            biased;
+            done = work => Ok(done),
+            () = self.heard() => Err(interrupted()),
+        }
+    }
+}
+
+/// The run was asked to end.
+pub fn interrupted() -> Error {
+    Error::new(Code::Interrupted, "failed to go on: the run was interrupted, and its transaction rolled back")
+        .hint("run again to go on; what was committed before stays")
+}
+
+/// Does the work while it is asked, on another session, who blocks the backend `pid`. None where a
+/// signal came first; the work is then dropped. With it come the last blockers that were seen.
+pub async fn watched<T>(
+    work: impl Future<Output = T>,
+    signals: &mut Signals,
+    asking: Option<&Session>,
+    pid: i32,
+    observer: &dyn Observer,
+) -> (Option<T>, Vec<Holder>) {
+    let mut work = pin!(work);
+    let mut ticks = interval(ASK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.reset();
+    let mut seen: Vec<Holder> = Vec::new();
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return (Some(done), seen),
+            () = signals.heard() => return (None, seen),
+            _ = ticks.tick(), if asking.is_some() => {
+                let Some(session) = asking else { continue };
+                // a failed question is no reason to disturb the work
+                let now = locks::blockers(session, pid).await.unwrap_or_default();
+                let news = now.iter().any(|holder| !seen.iter().any(|known| known.pid == holder.pid));
+                if news {
+                    observer.blocked(&now);
+                }
+                if !now.is_empty() {
+                    seen = now;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! The interface `checks`: questions that return what is there, and requirements that record a finding.
+
+use std::time::Duration;
+
+use super::state::{Answer, Fault, State, excerpt, values};
+use super::wit::{checks, types};
+use crate::database::{
+    Failure, ForeignKeySpec, IndexKey, IndexSpec, IndexUse, Standing, Target, label, quoted,
+};
+use crate::error::{Code, Error};
+use crate::finding::Finding;
+use crate::guard::statement::{self, Kind};
+use crate::migration::Phase;
+
+type Called<T> = wasmtime::Result<Result<T, types::Error>>;
+
+/// Asks the session something. The question's words stand for a statement in messages.
+macro_rules! ask {
+    ($state:ident, $question:literal, $asked:expr) => {{
+        let answer = match $state.ready() {
+            Ok(()) => $asked.await.map_err(|failure| $state.fault($question, failure)),
+            Err(fault) => Err(fault),
+        };
+        $state.answer(answer)
+    }};
+}
+
+impl checks::Host for State {
+    async fn table_exists(&mut self, table: types::Relation) -> Called<bool> {
+        ask!(self, "the check of a table", self.session.table_exists(&table.schema, &table.name))
+    }
+
+    async fn column(
+        &mut self,
+        table: types::Relation,
+        name: String,
+    ) -> Called<Option<checks::ColumnInfo>> {
+        let found = ask!(self, "the check of a column", self.session.column(&table.schema, &table.name, &name))?;
+        Ok(found.map(|column| {
+            column.map(|column| checks::ColumnInfo {
+                type_name: column.type_name,
+                nullable: column.nullable,
+                default: column.default,
+            })
+        }))
+    }
+
+    async fn index(&mut self, name: types::Relation) -> Called<Option<checks::IndexInfo>> {
+        let found = ask!(self, "the check of an index", self.session.index(&name.schema, &name.name))?;
+        Ok(found.map(|index| {
+            index.map(|index| checks::IndexInfo {
+                table: types::Relation { schema: index.table_schema, name: index.table_name },
+                definition: index.definition,
+                valid: index.valid,
+            })
+        }))
+    }
+
+    async fn constraint(
+        &mut self,
+        table: types::Relation,
+        name: String,
+    ) -> Called<Option<checks::ConstraintInfo>> {
+        let found =
+            ask!(self, "the check of a constraint", self.session.constraint(&table.schema, &table.name, &name))?;
+        Ok(found.map(|constraint| {
+            constraint.map(|constraint| checks::ConstraintInfo {
+                definition: constraint.definition,
+                validated: constraint.validated,
+            })
+        }))
+    }
+
+    async fn extension(&mut self, name: String) -> Called<Option<checks::ExtensionInfo>> {
+        let found = ask!(self, "the check of an extension", self.session.extension(&name))?;
+        Ok(found.map(|extension| {
+            extension.map(|extension| checks::ExtensionInfo {
+                schema: extension.schema,
+                version: extension.version,
+            })
+        }))
+    }
+
+    async fn available_extension(&mut self, name: String) -> Called<Option<String>> {
+        ask!(self, "the check of an extension", self.session.available_extension(&name))
+    }
+
+    async fn index_standing(&mut self, spec: checks::IndexSpec) -> Called<checks::Standing> {
+        let answer = self.index_state(&spec.into()).await;
+        self.answer(answer.map(checks::Standing::from))
+    }
+
+    async fn foreign_key_standing(&mut self, spec: checks::ForeignKeySpec) -> Called<checks::Standing> {
+        let answer = self.foreign_key_state(&spec.into()).await;
+        self.answer(answer.map(checks::Standing::from))
+    }
+
+    async fn require_no_rows(
+        &mut self,
+        what: String,
+        sql: String,
+        params: Vec<types::Value>,
+    ) -> Called<()> {
+        let answer = self.no_rows(what, &sql, params).await;
+        self.answer(answer)
+    }
+
+    async fn require_index(&mut self, spec: checks::IndexSpec) -> Called<()> {
+        let spec = IndexSpec::from(spec);
+        let answer = match self.index_state(&spec).await {
+            Ok(standing) => self.stands("index", &label(&spec.schema, &spec.name), &spec.to_string(), standing),
+            Err(fault) => Err(fault),
+        };
+        self.answer(answer)
+    }
+
+    async fn require_foreign_key(&mut self, spec: checks::ForeignKeySpec) -> Called<()> {
+        let spec = ForeignKeySpec::from(spec);
+        let answer = match self.foreign_key_state(&spec).await {
+            Ok(standing) => self.stands("foreign-key", &quoted(&spec.name), &spec.to_string(), standing),
+            Err(fault) => Err(fault),
+        };
+        self.answer(answer)
+    }
+
+    async fn require_extension(&mut self, name: String) -> Called<()> {
+        let found = match self.ready() {
+            Ok(()) => self.session.extension(&name).await.map_err(|f| self.fault("the check of an extension", f)),
+            Err(fault) => Err(fault),
+        };
+        let answer = found.and_then(|found| {
+            let (seen, met) = match found {
+                Some(found) => (format!("version {} in schema {}", found.version, found.schema), true),
+                None => ("not installed".to_owned(), false),
+            };
+            let expected = "installed".to_owned();
+            self.find(Finding { kind: "extension", subject: name, expected, seen, met })
+        });
+        self.answer(answer)
+    }
+
+    async fn require_plan_uses(
+        &mut self,
+        sql: String,
+        params: Vec<types::Value>,
+        index: types::Relation,
+    ) -> Called<()> {
+        let answer = self.plan_uses(&sql, params, &index).await;
+        self.answer(answer)
+    }
+
+    async fn require_latency(
+        &mut self,
+        what: String,
+        sql: String,
+        params: Vec<types::Value>,
+        limit_ms: u32,
+    ) -> Called<()> {
+        let answer = self.latency(what, &sql, params, limit_ms).await;
+        self.answer(answer)
+    }
+}
+
+impl State {
+    async fn no_rows(&mut self, what: String, sql: &str, params: Vec<types::Value>) -> Answer<()> {
+        self.ready_to_check(sql).await?;
+        let rows = self.session.count(sql, &values(params)).await;
+        let rows = self.checked(sql, rows).await?;
+        self.meter.add_rows(usize::try_from(rows).unwrap_or(usize::MAX)).map_err(Fault::limit)?;
+        let seen = match rows {
+            0 => "no row".to_owned(),
+            1 => "1 row".to_owned(),
+            rows => format!("{rows} rows"),
+        };
+        let expected = "no row".to_owned();
+        self.find(Finding { kind: "no-rows", subject: what, expected, seen, met: rows == 0 })
+    }
+
+    async fn plan_uses(
+        &mut self,
+        sql: &str,
+        params: Vec<types::Value>,
+        index: &types::Relation,
+    ) -> Answer<()> {
+        self.ready_to_check(sql).await?;
+        let found = self.session.index_use(sql, &values(params), &index.name).await;
+        let (seen, met) = match self.checked(sql, found).await? {
+            IndexUse::Used => ("the plan uses it".to_owned(), true),
+            IndexUse::Passed(plan) => {
+                (format!("usable, but the planner prefers {plan} on so small a table"), true)
+            }
+            IndexUse::Unusable(plan) => (format!("not usable for the query: the plan is {plan}"), false),
+        };
+        let subject = label(&index.schema, &index.name);
+        let expected = format!("can serve `{}`", excerpt(sql));
+        self.find(Finding { kind: "plan", subject, expected, seen, met })
+    }
+
+    async fn latency(
+        &mut self,
+        what: String,
+        sql: &str,
+        params: Vec<types::Value>,
+        limit_ms: u32,
+    ) -> Answer<()> {
+        self.ready_to_check(sql).await?;
+        let limit = Duration::from_millis(limit_ms.into());
+        let took = self.session.latency(sql, &values(params), limit).await;
+        let took = self.checked(sql, took).await?;
+        let expected = format!("at most {limit_ms} ms");
+        let seen = format!("{:.1} ms", took.as_secs_f64() * 1000.0);
+        self.find(Finding { kind: "latency", subject: what, expected, seen, met: took <= limit })
+    }
+
+    async fn index_state(&mut self, spec: &IndexSpec) -> Answer<Standing> {
+        // expressions of the guest are only planned, but planning may evaluate what is constant
+        self.ready()?;
+        self.read_only().await?;
+        let standing = self.session.index_standing(spec).await;
+        self.checked(&format!("the check of index {}", spec.name), standing).await
+    }
+
+    async fn foreign_key_state(&mut self, spec: &ForeignKeySpec) -> Answer<Standing> {
+        self.ready()?;
+        let standing = self.session.foreign_key_standing(spec).await;
+        standing.map_err(|failure| self.fault("the check of a foreign key", failure))
+    }
+
+    /// Makes the transaction read-only for a check, by a savepoint that [`State::checked`] rolls back.
+    /// `verify` runs in a read-only transaction anyway.
+    async fn read_only(&mut self) -> Answer<()> {
+        if self.phase == Phase::Verify {
+            return Ok(());
+        }
+        // until a first query has run, a statement could switch the transaction back to read-write
+        let sql = "SAVEPOINT wasmigrate_check; SET TRANSACTION READ ONLY; SELECT 1";
+        self.session.batch(sql).await.map_err(|failure| self.fault(sql, failure))
+    }
+
+    async fn ready_to_check(&mut self, sql: &str) -> Answer<()> {
+        self.ready()?;
+        match statement::look(sql).map_err(Fault::denied)? {
+            Kind::Select => self.read_only().await,
+            Kind::Other => {
+                Err(Fault::denied("a check takes a query that only selects"))
+            }
+        }
+    }
+
+    /// Ends a read-only check.
+    async fn checked<T>(&mut self, sql: &str, outcome: Result<T, Failure>) -> Answer<T> {
+        let outcome = outcome.map_err(|failure| self.fault(sql, failure))?;
+        if self.phase != Phase::Verify {
+            let back = "ROLLBACK TO wasmigrate_check; RELEASE wasmigrate_check";
+            self.session.batch(back).await.map_err(|failure| self.fault(sql, failure))?;
+        }
+        Ok(outcome)
+    }
+
+    fn stands(
+        &mut self,
+        kind: &'static str,
+        subject: &str,
+        expected: &str,
+        standing: Standing,
+    ) -> Answer<()> {
+        let met = standing == Standing::Equal;
+        let seen = match standing {
+            Standing::Absent => "absent".to_owned(),
+            Standing::Equal => "valid, as defined".to_owned(),
+            Standing::Invalid => "there, but not valid".to_owned(),
+            Standing::Different(difference) => format!("different: {difference}"),
+        };
+        let (subject, expected) = (subject.to_owned(), expected.to_owned());
+        self.find(Finding { kind, subject, expected, seen, met })
+    }
+
+    /// Records a finding; one that is not met fails the run.
+    fn find(&mut self, finding: Finding) -> Answer<()> {
+        self.events.finding(&finding);
+        let failed = (!finding.met).then(|| {
+            let what = format!("failed to meet a requirement: {} {}", finding.kind, finding.subject);
+            let seen = format!("expected {}, seen {}", finding.expected, finding.seen);
+            let answer = types::Error::CheckFailed(format!("{what}: {seen}"));
+            Fault::Told { error: Error::new(Code::CheckFailed, what).cause(seen), answer }
+        });
+        self.findings.push(finding);
+        failed.map_or(Ok(()), Err)
+    }
+}
+
+impl From<Standing> for checks::Standing {
+    fn from(standing: Standing) -> Self {
+        match standing {
+            Standing::Absent => checks::Standing::Absent,
+            Standing::Equal => checks::Standing::Equal,
+            Standing::Invalid => checks::Standing::Invalid,
+            Standing::Different(difference) => checks::Standing::Different(difference),
+        }
+    }
+}
+
+impl From<checks::IndexSpec> for IndexSpec {
+    fn from(spec: checks::IndexSpec) -> Self {
+        let keys = spec.keys.into_iter().map(|key| IndexKey {
+            target: match key.target {
+                checks::IndexTarget::Column(name) => Target::Column(name),
+                checks::IndexTarget::Expression(sql) => Target::Expression(sql),
+            },
+            operator_class: key.operator_class.map(|class| (class.schema, class.name)),
+            descending: key.descending,
+            nulls_first: key.nulls_first,
+        });
+        IndexSpec {
+            schema: spec.table.schema,
+            table: spec.table.name,
+            name: spec.name,
+            unique: spec.unique,
+            method: spec.method,
+            keys: keys.collect(),
+            include: spec.include,
+            predicate: spec.predicate,
+        }
+    }
+}
+
+impl From<checks::ForeignKeySpec> for ForeignKeySpec {
+    fn from(spec: checks::ForeignKeySpec) -> Self {
+        let action = |action| match action {
+            checks::KeyAction::NoAction => "NO ACTION",
+            checks::KeyAction::Restrict => "RESTRICT",
+            checks::KeyAction::Cascade => "CASCADE",
+            checks::KeyAction::SetNull => "SET NULL",
+            checks::KeyAction::SetDefault => "SET DEFAULT",
+        };
+        ForeignKeySpec {
+            table: (spec.table.schema, spec.table.name),
+            name: spec.name,
+            columns: spec.columns,
+            referenced: (spec.referenced.schema, spec.referenced.name),
+            referenced_columns: spec.referenced_columns,
+            on_update: action(spec.on_update),
+            on_delete: action(spec.on_delete),
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The interface `execute`.
+
+use super::state::{Answer, Fault, State, values};
+use super::wit::{execute, types};
+use crate::guard::statement;
+
+impl execute::Host for State {
+    async fn execute(
+        &mut self,
+        sql: String,
+        params: Vec<types::Value>,
+    ) -> wasmtime::Result<Result<u64, types::Error>> {
+        let answer = self.execute_statement(&sql, params).await;
+        self.answer(answer)
+    }
+}
+
+impl State {
+    async fn execute_statement(&mut self, sql: &str, params: Vec<types::Value>) -> Answer<u64> {
+        self.ready_to_write()?;
+        statement::look(sql).map_err(Fault::denied)?;
+        let affected = self.session.execute(sql, &values(params)).await;
+        let affected = affected.map_err(|failure| self.fault(sql, failure))?;
+        self.rows_affected = self.rows_affected.saturating_add(affected);
+        Ok(affected)
+    }
+}

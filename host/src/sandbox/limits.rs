@@ -1,0 +1,168 @@
+//! What a guest has used up, and the way in which running into a limit ends it.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use wasmtime::{CallHook, ResourceLimiter};
+
+use crate::error::{Code, Error};
+use crate::limits::{Limits, size};
+
+/// Ends the guest at once; it does not get to see why.
+#[derive(Debug, Clone)]
+pub enum Stop {
+    /// The run has failed with this error.
+    Failed(Error),
+    /// The server had contention; another attempt on a fresh instance may succeed.
+    Contention(Error),
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Stop::Failed(error) | Stop::Contention(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for Stop {}
+
+/// Says which limit was reached and which key raises it.
+pub fn exceeded(code: Code, what: &str, key: &str, limit: &str) -> Error {
+    Error::new(code, format!("failed to go on: the migration {what} ({key} = {limit})"))
+        .hint(format!("raise `{key}` in [limits] of its migration.toml, if it should be allowed"))
+}
+
+/// What a guest uses up, counted on the host's side.
+#[derive(Debug)]
+pub struct Meter {
+    limits: Limits,
+    guest_time: Duration,
+    guest_since: Option<Instant>,
+    rows: u64,
+    log_bytes: u64,
+}
+
+impl Meter {
+    /// Nothing used yet.
+    pub fn new(limits: Limits) -> Self {
+        Meter { limits, guest_time: Duration::ZERO, guest_since: None, rows: 0, log_bytes: 0 }
+    }
+
+    /// The limits that it measures against.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Keeps the guest's own time apart from the host's and the server's.
+    pub fn hook(&mut self, hook: CallHook) {
+        match hook {
+            CallHook::CallingWasm | CallHook::ReturningFromHost => {
+                self.guest_since = Some(Instant::now());
+            }
+            CallHook::CallingHost | CallHook::ReturningFromWasm => {
+                self.guest_time += self.guest_since.take().map_or(Duration::ZERO, |at| at.elapsed());
+            }
+        }
+    }
+
+    /// Whether the guest has computed for too long.
+    pub fn check_time(&self) -> Result<(), Stop> {
+        let running = self.guest_since.map_or(Duration::ZERO, |at| at.elapsed());
+        if self.guest_time + running <= self.limits.guest_time {
+            return Ok(());
+        }
+        let limit = humantime::format_duration(self.limits.guest_time).to_string();
+        Err(Stop::Failed(exceeded(
+            Code::LimitGuestTime,
+            "computes longer than allowed",
+            "guest-time",
+            &limit,
+        )))
+    }
+
+    /// Counts rows that were read.
+    pub fn add_rows(&mut self, rows: usize) -> Result<(), Error> {
+        self.rows = self.rows.saturating_add(rows as u64);
+        if self.rows <= self.limits.rows {
+            return Ok(());
+        }
+        let limit = self.limits.rows.to_string();
+        Err(exceeded(Code::LimitRows, "reads more rows than allowed", "rows", &limit))
+    }
+
+    /// Counts a log message.
+    pub fn add_log(&mut self, bytes: usize) -> Result<(), Error> {
+        self.log_bytes = self.log_bytes.saturating_add(bytes as u64);
+        if self.log_bytes <= self.limits.log_bytes {
+            return Ok(());
+        }
+        let limit = size(self.limits.log_bytes);
+        Err(exceeded(Code::LimitLogBytes, "logs more than allowed", "log-bytes", &limit))
+    }
+}
+
+impl ResourceLimiter for Meter {
+    fn memory_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        if desired as u64 <= self.limits.memory {
+            return Ok(true);
+        }
+        let limit = size(self.limits.memory);
+        let what = "wants more memory than allowed";
+        Err(Stop::Failed(exceeded(Code::LimitMemory, what, "memory", &limit)).into())
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        // a table holds the guest's function pointers; 100,000 are far more than code of ours needs
+        Ok(desired <= 100_000)
+    }
+
+    fn instances(&self) -> usize {
+        64
+    }
+
+    fn memories(&self) -> usize {
+        16
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meter() -> Meter {
+        Meter::new(Limits { rows: 10, log_bytes: 10, memory: 65_536, ..Limits::default() })
+    }
+
+    #[test]
+    fn each_limit_holds_at_its_value_and_ends_one_past_it() {
+        let mut meter = meter();
+        assert!(meter.add_rows(10).is_ok());
+        assert_eq!(meter.add_rows(1).unwrap_err().code(), Code::LimitRows);
+        assert!(meter.add_log(10).is_ok());
+        assert_eq!(meter.add_log(1).unwrap_err().code(), Code::LimitLogBytes);
+        assert!(meter.memory_growing(0, 65_536, None).unwrap());
+        assert!(meter.memory_growing(0, 65_537, None).is_err());
+    }
+
+    #[test]
+    fn the_servers_time_is_not_the_guests() {
+        let mut meter = Meter::new(Limits { guest_time: Duration::from_millis(1), ..Limits::default() });
+        meter.hook(CallHook::CallingHost);
+        std::thread::sleep(Duration::from_millis(5));
+        assert!(meter.check_time().is_ok());
+        meter.hook(CallHook::ReturningFromHost);
+        std::thread::sleep(Duration::from_millis(5));
+        assert!(meter.check_time().is_err());
+    }
+}

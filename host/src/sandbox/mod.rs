@@ -1,0 +1,33 @@
+//! The sandbox: guests run here, and nowhere else is wasmtime known.
+//!
+//! A guest gets the interfaces of `wit/` and nothing more: no clock, no randomness, no file, no
+//! socket, no environment. One file an imported interface.
+
+mod bulk;
+mod checks;
+mod engine;
+mod execute;
+mod limits;
+mod query;
+mod remember;
+mod run;
+mod settings;
+mod state;
+mod talk;
+
+pub use engine::{Compiler, Prepared};
+pub use run::{Ended, Job, Verdict, run};
+pub use talk::{Events, Level};
+
+wasmtime::component::bindgen!({
+    path: "../wit",
+    world: "migration",
+    imports: { default: async | trappable },
+    exports: { default: async },
+    with: {
+        "wasmigrate:migration/query.rows": query::OpenRows,
+        "wasmigrate:migration/bulk.copy-in": bulk::OpenCopy,
+    },
+});
+
+use wasmigrate::migration as wit;

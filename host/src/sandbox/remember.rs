@@ -1,0 +1,43 @@
+//! The interface `remember`.
+
+use super::state::{Answer, Fault, State};
+use super::wit::{remember, types};
+use crate::migration::Phase;
+
+/// What one migration may remember, in bytes of keys and texts: notes, not data.
+const MOST_BYTES: usize = 1 << 20;
+
+impl remember::Host for State {
+    async fn remember(
+        &mut self,
+        key: String,
+        text: String,
+    ) -> wasmtime::Result<Result<(), types::Error>> {
+        let answer = self.keep(key, text);
+        self.answer(answer)
+    }
+
+    async fn recall(&mut self, key: String) -> wasmtime::Result<Result<Option<String>, types::Error>> {
+        let answer = self.ready().map(|()| self.remembered.get(&key).cloned());
+        self.answer(answer)
+    }
+}
+
+impl State {
+    fn keep(&mut self, key: String, text: String) -> Answer<()> {
+        self.ready()?;
+        let what = "failed to remember a text";
+        if self.phase != Phase::Up {
+            return Err(Fault::unsupported(what, "only up can remember"));
+        }
+        if key.contains('\0') || text.contains('\0') {
+            return Err(Fault::unsupported(what, "it holds a NUL character, which PostgreSQL cannot store"));
+        }
+        self.remembered.insert(key, text);
+        let bytes: usize = self.remembered.iter().map(|(key, text)| key.len() + text.len()).sum();
+        if bytes > MOST_BYTES {
+            return Err(Fault::unsupported(what, "a migration can remember 1 MiB at most"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,160 @@
+//! One run of one function of a guest, from a fresh instance to a verdict.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use wasmtime::{Store, Trap, UpdateDeadline};
+
+use super::MigrationPre;
+use super::bulk::unfinished;
+use super::engine::Prepared;
+use super::limits::{Stop, exceeded};
+use super::state::State;
+use super::talk::Events;
+use crate::database::Session;
+use crate::error::{Code, Error};
+use crate::finding::Finding;
+use crate::limits::{Limits, size};
+use crate::migration::{Mode, Phase, Settings};
+
+/// What is to be run.
+pub struct Job {
+    /// Which function.
+    pub phase: Phase,
+    /// How the migration runs.
+    pub mode: Mode,
+    /// The budgets.
+    pub limits: Limits,
+    /// The operator's choices, with the defaults filled in.
+    pub settings: Settings,
+    /// What an earlier `up` remembered.
+    pub remembered: BTreeMap<String, String>,
+    /// Hears what happens meanwhile.
+    pub events: Arc<dyn Events>,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub enum Verdict {
+    /// The function returned ok, and no call failed before.
+    Done,
+    /// It failed; the transaction must not be committed.
+    Failed(Error),
+    /// The server had contention; the same may succeed in a new transaction.
+    Contention(Error),
+}
+
+/// What is left of a run.
+pub struct Ended {
+    /// The session, its transaction still open.
+    pub session: Session,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// What the requiring checks found, in order.
+    pub findings: Vec<Finding>,
+    /// How many rows its statements affected.
+    pub rows_affected: u64,
+    /// What is remembered now.
+    pub remembered: BTreeMap<String, String>,
+}
+
+/// Runs a function of a migration on a fresh instance, on a session with an open transaction.
+pub async fn run(prepared: &Prepared, mut session: Session, job: Job) -> Ended {
+    let limits = job.limits;
+    session.limit_row_bytes(usize::try_from(limits.row_bytes).unwrap_or(usize::MAX));
+    let state = State::new(
+        limits,
+        session,
+        job.phase,
+        job.mode,
+        job.settings,
+        job.remembered,
+        job.events,
+    );
+    let mut store = Store::new(&prepared.engine, state);
+    store.limiter(|state| &mut state.meter);
+    store.call_hook(|mut store, hook| {
+        store.data_mut().meter.hook(hook);
+        Ok(())
+    });
+    // every tick the host gets a turn, so that a signal is heard even while a guest computes
+    store.epoch_deadline_callback(|store| {
+        store.data().meter.check_time()?;
+        Ok(UpdateDeadline::Yield(1))
+    });
+    store.set_epoch_deadline(1);
+    store.set_hostcall_fuel(usize::try_from(limits.call_bytes).unwrap_or(usize::MAX));
+
+    let returned = call(&mut store, prepared, job.phase).await;
+    let mut state = store.into_data();
+    let verdict = verdict(&mut state, returned);
+    Ended {
+        session: state.session,
+        verdict,
+        findings: state.findings,
+        rows_affected: state.rows_affected,
+        remembered: state.remembered,
+    }
+}
+
+async fn call(
+    store: &mut Store<State>,
+    prepared: &Prepared,
+    phase: Phase,
+) -> wasmtime::Result<Result<(), String>> {
+    let guest = MigrationPre::new(prepared.instance.clone())?.instantiate_async(&mut *store).await?;
+    match phase {
+        Phase::Up => guest.call_up(store).await,
+        Phase::Down => guest.call_down(store).await,
+        Phase::Verify => guest.call_verify(store).await,
+    }
+}
+
+fn verdict(state: &mut State, returned: wasmtime::Result<Result<(), String>>) -> Verdict {
+    let said = match returned {
+        Ok(said) => said,
+        Err(trap) => match trap.downcast_ref::<Stop>() {
+            Some(Stop::Contention(error)) => return Verdict::Contention(error.clone()),
+            Some(Stop::Failed(error)) => return Verdict::Failed(error.clone()),
+            None => {
+                let panic = state.panic.take();
+                return Verdict::Failed(
+                    state.take_poison().unwrap_or_else(|| trapped(state.meter.limits(), panic, &trap)),
+                );
+            }
+        },
+    };
+    if state.copy.take().is_some() {
+        state.poison(unfinished());
+    }
+    match (state.take_poison(), said) {
+        (None, Ok(())) => Verdict::Done,
+        (None, Err(text)) => {
+            Verdict::Failed(Error::new(Code::MigrationFailed, format!("failed: {text}")))
+        }
+        (Some(error), Ok(())) => Verdict::Failed(error),
+        // what the migration makes of the failure often says which part of its work it was
+        (Some(error), Err(text)) if text.contains(error.message()) || error.causes().iter().any(|cause| text.contains(cause)) => {
+            Verdict::Failed(error)
+        }
+        (Some(error), Err(text)) => Verdict::Failed(error.cause(format!("the migration says: {text}"))),
+    }
+}
+
+/// What a trap that was not the host's own doing means.
+fn trapped(limits: &Limits, panic: Option<String>, trap: &wasmtime::Error) -> Error {
+    if let Some(message) = panic {
+        return Error::new(Code::GuestPanicked, format!("failed: the migration panicked: {message}"));
+    }
+    if matches!(trap.downcast_ref::<Trap>(), Some(Trap::StackOverflow)) {
+        let limit = size(limits.stack);
+        return exceeded(Code::LimitStack, "nests its calls deeper than allowed", "stack", &limit);
+    }
+    let text = trap.root_cause().to_string();
+    if text.contains("fuel allocated for hostcalls") {
+        let limit = size(limits.call_bytes);
+        let what = "hands over more data in one call than allowed";
+        return exceeded(Code::LimitCallBytes, what, "call-bytes", &limit);
+    }
+    Error::new(Code::GuestTrapped, "failed: the migration's code was stopped").cause(text)
+}
