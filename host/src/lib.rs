@@ -3,4 +3,14 @@
 //!
 //! An arrow between the modules points only down this list.
 
+pub mod source;
+
+pub mod component;
+
+pub mod limits;
+pub mod manifest;
+pub mod migration;
+pub mod text;
+pub mod toml_text;
+
 pub mod error;

@@ -1,0 +1,433 @@
+//! The manifest: what a migration's author declares in `migration.toml`, and what a reviewer reads.
+//!
+//! Unknown keys are errors, so a typo cannot take a declaration away silently.
+
+use std::collections::{BTreeMap, HashSet};
+use std::hash::Hash;
+
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+
+use crate::error::{Code, Result};
+use crate::limits::{Limits, RawLimits};
+use crate::migration::{Mode, Name, Phase, Version};
+use crate::text::is_hidden;
+use crate::toml_text::Document;
+
+/// The largest manifest, in bytes.
+pub const MAX_BYTES: usize = 64 * 1024;
+
+/// The most entries that any list of the manifest may have.
+pub const MAX_ENTRIES: usize = 1000;
+
+/// A migration's manifest.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Manifest {
+    /// The place in the order of migrations.
+    pub version: Version,
+    /// A short name.
+    pub name: Name,
+    /// What the migration does, in a line; empty where the author says nothing.
+    pub description: String,
+    /// The modes it can run in, the author's first choice first; never empty.
+    pub modes: Vec<Mode>,
+    /// Versions that must be applied first.
+    pub after: Vec<Version>,
+    /// Columns of protected data that it concerns.
+    pub phi: Vec<String>,
+    /// What the operator can choose.
+    pub settings: BTreeMap<Name, Setting>,
+    /// What it may do, a list a phase.
+    pub grants: Grants,
+    /// What it may use up.
+    pub limits: Limits,
+    /// The TOML text, verbatim.
+    #[serde(skip)]
+    pub source: String,
+}
+
+/// A choice that the operator has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Setting {
+    /// The values that can be chosen; never empty.
+    pub values: Vec<String>,
+    /// The value where the operator chooses none; one of `values`.
+    pub default: String,
+}
+
+/// What a migration may do, as the author wrote it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Grants {
+    /// In `up`.
+    pub up: Vec<String>,
+    /// In `down`.
+    pub down: Vec<String>,
+    /// In `verify`.
+    pub verify: Vec<String>,
+}
+
+impl Grants {
+    /// What is granted in a phase.
+    pub fn of(&self, phase: Phase) -> &[String] {
+        match phase {
+            Phase::Up => &self.up,
+            Phase::Down => &self.down,
+            Phase::Verify => &self.verify,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct RawManifest {
+    version: Spanned<String>,
+    name: Spanned<String>,
+    description: Option<Spanned<String>>,
+    modes: Option<Spanned<List>>,
+    #[serde(default)]
+    after: List,
+    #[serde(default)]
+    phi: List,
+    #[serde(default)]
+    settings: BTreeMap<Spanned<String>, RawSetting>,
+    #[serde(default)]
+    grants: RawGrants,
+    #[serde(default)]
+    limits: RawLimits,
+}
+
+type List = Vec<Spanned<String>>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSetting {
+    values: Spanned<List>,
+    default: Spanned<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawGrants {
+    #[serde(default)]
+    up: List,
+    #[serde(default)]
+    down: List,
+    #[serde(default)]
+    verify: List,
+}
+
+impl Manifest {
+    /// Reads a manifest; `origin` names the text in errors, for example its path.
+    pub fn parse(origin: &str, text: &str) -> Result<Manifest> {
+        let document = Document {
+            code: Code::ManifestInvalid,
+            origin,
+            text,
+        };
+        if text.len() > MAX_BYTES {
+            let message = format!(
+                "the manifest is {} bytes long; at most {MAX_BYTES} fit",
+                text.len()
+            );
+            return Err(document.error(0..0, message));
+        }
+        let raw: RawManifest = document.parse()?;
+        let version: Version = document.value(&raw.version)?;
+        let after = distinct(&document, &raw.after, |entry| document.value(entry))?;
+        if let Some(entry) = raw
+            .after
+            .iter()
+            .find(|entry| entry.get_ref().parse().as_ref() == Ok(&version))
+        {
+            return Err(document.error(entry.span(), "a migration cannot come after itself"));
+        }
+        Ok(Manifest {
+            name: document.value(&raw.name)?,
+            description: match &raw.description {
+                Some(text) => line(&document, text, 1000)?,
+                None => String::new(),
+            },
+            modes: match &raw.modes {
+                Some(modes) => filled(&document, modes, |entry| document.value(entry))?,
+                None => vec![Mode::Transactional],
+            },
+            phi: distinct(&document, &raw.phi, |entry| line(&document, entry, 1000))?,
+            settings: settings(&document, &raw.settings)?,
+            grants: Grants {
+                up: grants(&document, &raw.grants.up)?,
+                down: grants(&document, &raw.grants.down)?,
+                verify: grants(&document, &raw.grants.verify)?,
+            },
+            limits: raw.limits.resolve(&document)?,
+            version,
+            after,
+            source: text.to_owned(),
+        })
+    }
+}
+
+fn settings(
+    document: &Document<'_>,
+    raw: &BTreeMap<Spanned<String>, RawSetting>,
+) -> Result<BTreeMap<Name, Setting>> {
+    raw.iter()
+        .map(|(key, raw)| {
+            let values = filled(document, &raw.values, |entry| line(document, entry, 200))?;
+            let default = line(document, &raw.default, 200)?;
+            if !values.contains(&default) {
+                return Err(
+                    document.error(raw.default.span(), "the default is not among the values")
+                );
+            }
+            Ok((document.value(key)?, Setting { values, default }))
+        })
+        .collect()
+}
+
+/// Grants are only looked at as text here: one line of ASCII each.
+fn grants(document: &Document<'_>, list: &List) -> Result<Vec<String>> {
+    distinct(document, list, |entry| {
+        let text = line(document, entry, 1000)?;
+        match text.is_ascii() {
+            true => Ok(text),
+            false => Err(document.error(entry.span(), "a grant is written in ASCII")),
+        }
+    })
+}
+
+/// A list that must have an entry.
+fn filled<T: Clone + Eq + Hash>(
+    document: &Document<'_>,
+    list: &Spanned<List>,
+    read: impl Fn(&Spanned<String>) -> Result<T>,
+) -> Result<Vec<T>> {
+    match list.get_ref().is_empty() {
+        true => Err(document.error(list.span(), "the list is empty")),
+        false => distinct(document, list.get_ref(), read),
+    }
+}
+
+/// A list without repetitions, and not too long.
+fn distinct<T: Clone + Eq + Hash>(
+    document: &Document<'_>,
+    list: &List,
+    read: impl Fn(&Spanned<String>) -> Result<T>,
+) -> Result<Vec<T>> {
+    if let Some(entry) = list.get(MAX_ENTRIES) {
+        return Err(document.error(
+            entry.span(),
+            format!("a list has at most {MAX_ENTRIES} entries"),
+        ));
+    }
+    let mut seen = HashSet::new();
+    list.iter()
+        .map(|entry| {
+            let value = read(entry)?;
+            match seen.insert(value.clone()) {
+                true => Ok(value),
+                false => Err(document.error(entry.span(), "the entry is there twice")),
+            }
+        })
+        .collect()
+}
+
+/// A text of one line that shows itself as it is.
+fn line(document: &Document<'_>, text: &Spanned<String>, max: usize) -> Result<String> {
+    let wrong = |message: String| Err(document.error(text.span(), message));
+    let value = text.get_ref();
+    if value.trim().is_empty() {
+        return wrong("the text is empty".to_owned());
+    }
+    if value.chars().count() > max {
+        return wrong(format!("the text is longer than {max} characters"));
+    }
+    match value.chars().find(|character| is_hidden(*character)) {
+        Some(character) => wrong(format!(
+            "the text holds the control or invisible character U+{:04X}",
+            u32::from(character)
+        )),
+        None => Ok(value.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+    use std::time::Duration;
+
+    const WHOLE: &str = r#"
+version = "20251106000000"
+name = "add-medication-log-foreign-key"
+description = "Repairs orphaned medication logs, then adds the foreign key"
+modes = ["transactional", "stepwise"]
+after = ["1"]
+phi = ["public.medication_logs(medicationId)"]
+
+[settings.orphans]
+values = ["placeholder", "delete", "refuse"]
+default = "placeholder"
+
+[grants]
+up = ["read public.medication_logs"]
+verify = ["catalog"]
+
+[limits]
+memory = "1MiB"
+guest-time = "5m"
+rows = 5
+"#;
+
+    fn head(rest: &str) -> String {
+        format!("version = \"1\"\nname = \"a\"\n{rest}")
+    }
+
+    fn failure(rest: &str) -> Error {
+        let error = Manifest::parse("migration.toml", &head(rest)).unwrap_err();
+        assert_eq!(error.code(), Code::ManifestInvalid);
+        error
+    }
+
+    #[test]
+    fn a_whole_manifest_is_read() {
+        let manifest = Manifest::parse("migration.toml", WHOLE).unwrap();
+        assert_eq!(manifest.version.as_str(), "20251106000000");
+        assert_eq!(manifest.modes, [Mode::Transactional, Mode::Stepwise]);
+        assert_eq!(manifest.after, ["1".parse().unwrap()]);
+        assert_eq!(manifest.settings["orphans"].default, "placeholder");
+        assert_eq!(
+            manifest.grants.of(Phase::Up),
+            ["read public.medication_logs"]
+        );
+        assert!(manifest.grants.of(Phase::Down).is_empty());
+        assert_eq!(manifest.limits.memory, 1024 * 1024);
+        assert_eq!(manifest.limits.guest_time, Duration::from_secs(300));
+        assert_eq!(manifest.limits.rows, 5);
+        assert_eq!(manifest.source, WHOLE);
+    }
+
+    #[test]
+    fn the_least_manifest_has_defaults() {
+        let manifest = Manifest::parse("migration.toml", &head("")).unwrap();
+        assert_eq!(manifest.modes, [Mode::Transactional]);
+        assert_eq!(manifest.limits, Limits::default());
+        assert_eq!(manifest.description, "");
+    }
+
+    #[test]
+    fn a_typo_is_named_with_line_key_and_suggestion() {
+        let error = failure("modez = []\n");
+        assert_eq!(
+            error.message(),
+            "migration.toml, line 3, column 1 (`modez`): there is no such key"
+        );
+        assert_eq!(error.hint_text(), Some("did you mean `modes`?"));
+        for (rest, near) in [
+            ("[grants]\nuo = []", "`up`"),
+            ("[limits]\nmemroy = \"1MiB\"", "`memory`"),
+            ("[settings.a]\nvalue = []", "`values`"),
+        ] {
+            assert!(failure(rest).hint_text().unwrap().contains(near), "{rest}");
+        }
+    }
+
+    #[test]
+    fn every_wrong_value_is_refused_with_its_key() {
+        let many = format!(
+            "after = [{}]",
+            (10..1011).map(|n| format!("\"{n}\",")).collect::<String>()
+        );
+        for (rest, key, words) in [
+            ("description = \"\"", "description", "empty"),
+            ("description = \"a\\u001b[2J\"", "description", "U+001B"),
+            ("description = \"a\\u202eb\"", "description", "U+202E"),
+            ("description = \"\"\"a\nb\"\"\"", "description", "U+000A"),
+            ("modes = []", "modes", "empty"),
+            (
+                "modes = [\"fast\"]",
+                "modes",
+                "`transactional` or `stepwise`",
+            ),
+            ("modes = [\"stepwise\", \"stepwise\"]", "modes", "twice"),
+            ("after = [\"x\"]", "after", "digits"),
+            ("after = [\"01\"]", "after", "itself"),
+            ("after = [\"2\", \"02\"]", "after", "twice"),
+            (many.as_str(), "after", "at most 1000"),
+            ("phi = [\"\"]", "phi", "empty"),
+            (
+                "[settings.A]\nvalues = [\"a\"]\ndefault = \"a\"",
+                "settings.A",
+                "lower-case",
+            ),
+            (
+                "[settings.a]\nvalues = []\ndefault = \"a\"",
+                "settings.a.values",
+                "empty",
+            ),
+            (
+                "[settings.a]\nvalues = [\"b\"]\ndefault = \"a\"",
+                "settings.a.default",
+                "not among",
+            ),
+            (
+                "[settings.a]\nvalues = [\"\"]\ndefault = \"a\"",
+                "settings.a.values",
+                "empty",
+            ),
+            (
+                "[settings.a]\nvalues = [\"a\"]",
+                "settings.a",
+                "missing key `default`",
+            ),
+            ("[grants]\nup = [\"read public.é\"]", "grants.up", "ASCII"),
+            ("[grants]\nup = [\"read\\ta\"]", "grants.up", "U+0009"),
+            ("[grants]\nup = \"read a\"", "grants.up", "invalid type"),
+        ] {
+            let error = failure(rest);
+            assert!(
+                error.message().contains(&format!("(`{key}`)")),
+                "{rest}: {error}"
+            );
+            assert!(error.message().contains(words), "{rest}: {error}");
+        }
+    }
+
+    #[test]
+    fn version_and_name_are_required_and_checked() {
+        for (text, words) in [
+            ("name = \"a\"", "missing key `version`"),
+            ("version = \"1\"", "missing key `name`"),
+            ("version = 1\nname = \"a\"", "(`version`): invalid type"),
+            (
+                "version = \"1x\"\nname = \"a\"",
+                "(`version`): a version is",
+            ),
+            ("version = \"1\"\nname = \"A b\"", "(`name`): a name is"),
+            (
+                "version = \"1\"\nversion = \"2\"\nname = \"a\"",
+                "duplicate key",
+            ),
+            ("version = ", "line 1"),
+        ] {
+            let error = Manifest::parse("m", text).unwrap_err();
+            assert!(error.message().contains(words), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_manifest_has_a_size_limit() {
+        let at = |bytes: usize| {
+            let text = head("");
+            format!("{text}#{}", "x".repeat(bytes - text.len() - 1))
+        };
+        assert!(Manifest::parse("m", &at(MAX_BYTES)).is_ok());
+        assert!(Manifest::parse("m", &at(MAX_BYTES + 1)).is_err());
+    }
+
+    #[test]
+    fn deep_nesting_is_an_error_and_not_a_crash() {
+        let text = format!("phi = {}", "[".repeat(60_000));
+        assert!(Manifest::parse("m", &text).is_err());
+    }
+}
