@@ -3,10 +3,22 @@
 //!
 //! An arrow between the modules points only down this list.
 
+pub mod migrator;
+
+pub mod sandbox;
+
+pub mod guard;
+
 pub mod source;
 
 pub mod component;
 
+pub mod database;
+pub mod embedded;
+
+pub mod plan;
+
+pub mod finding;
 pub mod limits;
 pub mod manifest;
 pub mod migration;
