@@ -1,6 +1,7 @@
 //! What a migration is: plain data, without anything that runs.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
@@ -272,6 +273,9 @@ words! {
         Verify "verify",
     }
 }
+
+/// The operator's choices for a migration, every declared setting by its name.
+pub type Settings = BTreeMap<String, String>;
 
 /// A migration as it lies in the folder: the component's bytes, and what they say about themselves.
 /// The digest is of exactly the bytes that are compiled.

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::error::{Code, Error, Result};
-use crate::migration::{Digest, Migration, Mode, Version};
+use crate::manifest::Manifest;
+use crate::migration::{Digest, Migration, Mode, Settings, Version};
 
 /// A migration that the history says is applied.
 #[derive(Debug, Clone)]
@@ -181,7 +182,7 @@ pub enum Undo {
 /// What `down` has to undo, the newest first.
 pub fn down<'a>(
     migrations: &'a [Migration],
-    history: &History,
+    history: &'a History,
     undo: &Undo,
 ) -> Result<Vec<&'a Migration>> {
     let targets: Vec<&Applied> = match undo {
@@ -191,29 +192,7 @@ pub fn down<'a>(
             known(migrations, history, to)?;
             history.applied.iter().filter(|applied| applied.version > *to).collect()
         }
-        Undo::Only(wanted) => {
-            let version: Option<Version> = wanted.parse().ok();
-            let mut found = history.applied.iter().filter(|applied| {
-                applied.name == *wanted || version.as_ref() == Some(&applied.version)
-            });
-            match (found.next(), found.next()) {
-                (Some(applied), None) => vec![applied],
-                (Some(_), Some(_)) => {
-                    return Err(Error::new(
-                        Code::MigrationUnknown,
-                        format!("failed to choose: more than one applied migration is named {wanted}"),
-                    )
-                    .hint("give its version instead"));
-                }
-                (None, _) => {
-                    return Err(Error::new(
-                        Code::MigrationUnknown,
-                        format!("failed to find an applied migration {wanted}"),
-                    )
-                    .hint("`wasmigrate status` lists what is applied"));
-                }
-            }
-        }
+        Undo::Only(wanted) => vec![find_applied(history, wanted)?],
     };
     let mut chosen = Vec::new();
     for entry in compare(migrations, history) {
@@ -241,6 +220,65 @@ pub fn down<'a>(
     }
     chosen.reverse();
     Ok(chosen)
+}
+
+/// Whose `verify` is to run: every applied migration, or the one of that name or version.
+pub fn verify<'a>(
+    migrations: &'a [Migration],
+    history: &'a History,
+    only: Option<&str>,
+) -> Result<Vec<&'a Migration>> {
+    let only = only.map(|wanted| find_applied(history, wanted)).transpose()?;
+    let entries: Vec<Entry<'a>> = compare(migrations, history)
+        .into_iter()
+        .filter(|entry| entry.applied.is_some())
+        .filter(|entry| only.is_none_or(|only| entry.applied.is_some_and(|a| a.version == only.version)))
+        .map(|entry| Entry { migration: entry.migration, applied: None, state: entry.state })
+        .collect();
+    refuse(&entries, State::Missing, Code::HistoryMissing, "applied, but not in the folder",
+        "put the component back: its `verify` is needed")?;
+    refuse(&entries, State::Divergent, Code::HistoryDivergent, "applied from another component",
+        "restore the component that was applied: its `verify` is the one that fits")?;
+    Ok(entries.into_iter().filter_map(|entry| entry.migration).collect())
+}
+
+/// The operator's choices for a migration, with the defaults of its manifest filled in. Choices that it
+/// does not declare are another migration's.
+pub fn settings(manifest: &Manifest, chosen: &[(String, String)]) -> Result<Settings> {
+    let mut settings = Settings::new();
+    for (name, setting) in &manifest.settings {
+        let choice = chosen.iter().rev().find(|(chosen, _)| chosen == name.as_str());
+        let value = choice.map_or(&setting.default, |(_, value)| value);
+        if !setting.values.contains(value) {
+            return Err(Error::new(
+                Code::SettingInvalid,
+                format!("failed to set `{name}` of {} to `{value}`", manifest.name),
+            )
+            .hint(format!("its values are: {}", setting.values.join(", "))));
+        }
+        settings.insert(name.to_string(), value.clone());
+    }
+    Ok(settings)
+}
+
+fn find_applied<'a>(history: &'a History, wanted: &str) -> Result<&'a Applied> {
+    let version: Option<Version> = wanted.parse().ok();
+    let mut found = history
+        .applied
+        .iter()
+        .filter(|applied| applied.name == wanted || version.as_ref() == Some(&applied.version));
+    match (found.next(), found.next()) {
+        (Some(applied), None) => Ok(applied),
+        (Some(_), Some(_)) => Err(Error::new(
+            Code::MigrationUnknown,
+            format!("failed to choose: more than one applied migration is named {wanted}"),
+        )
+        .hint("give its version instead")),
+        (None, _) => {
+            Err(Error::new(Code::MigrationUnknown, format!("failed to find an applied migration {wanted}"))
+                .hint("`wasmigrate status` lists what is applied"))
+        }
+    }
 }
 
 fn label(migration: &Migration) -> String {
@@ -273,7 +311,6 @@ fn refuse(entries: &[Entry<'_>], state: State, code: Code, what: &str, hint: &st
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::Manifest;
     use bytes::Bytes;
 
     fn migration(version: &str, after: &[&str]) -> Migration {

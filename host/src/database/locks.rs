@@ -22,7 +22,7 @@ const FENCE: i64 = 0x7761_736d_0000_0002;
 const POLL: Duration = Duration::from_millis(100);
 
 /// A session that stands in the way.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Holder {
     /// Its process id on the server.
     pub pid: i32,

@@ -1,19 +1,25 @@
 //! The only room that talks to PostgreSQL.
 
+pub mod address;
 mod catalog;
 mod columns;
+pub mod connect;
+mod connect_failure;
 mod copy;
 mod failure;
 pub mod history;
 pub mod locks;
+mod passfile;
 mod planned;
 pub mod runs;
 pub mod schema;
 mod session;
 mod standing;
 mod timestamps;
+mod tls;
 mod values;
 
+pub use connect::{Canceller, Connection};
 pub use columns::{Batch, Column, Data, Var};
 pub use copy::{CopyIn, check as check_batch};
 pub use failure::{Failure, Refusal};

@@ -69,6 +69,11 @@ impl Session {
         &self.connection
     }
 
+    /// Says goodbye to the server.
+    pub async fn close_connection(self) {
+        self.connection.close().await;
+    }
+
     fn client(&self) -> &Client {
         &self.connection.client
     }

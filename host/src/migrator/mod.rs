@@ -18,8 +18,8 @@ use crate::database::history;
 use crate::database::locks::Holder;
 use crate::error::{Code, Error, Result};
 use crate::finding::Finding;
-use crate::migration::{Migration, Mode, Phase, Settings, Version};
-use crate::plan::{self, Undo};
+use crate::migration::{Migration, Mode, Phase, Version};
+use crate::plan::{self, History, Undo};
 use crate::sandbox::{Compiler, Events, Prepared};
 
 /// How a run goes about its work.
@@ -121,8 +121,9 @@ async fn apply(
 ) -> Result<()> {
     known_settings(migrations, &options.settings)?;
     let connection = workplace::connect(address).await?;
-    let pending = |history| plan::up(migrations, history, options.to.as_ref(), options.allow_late);
-    let seen = pending(&history::look(&connection).await?)?;
+    let pending = |history: &History| plan::up(migrations, history, options.to.as_ref(), options.allow_late);
+    let first_look = history::look(&connection).await?;
+    let seen = pending(&first_look)?;
     if seen.is_empty() {
         return Ok(());
     }
@@ -174,7 +175,8 @@ async fn revert(
     ran: &mut Vec<Ran>,
 ) -> Result<()> {
     let connection = workplace::connect(address).await?;
-    let seen = plan::down(migrations, &history::look(&connection).await?, undo)?;
+    let first_look = history::look(&connection).await?;
+    let seen = plan::down(migrations, &first_look, undo)?;
     if seen.is_empty() {
         return Ok(());
     }
@@ -184,10 +186,9 @@ async fn revert(
     let prepared = prepare(compiler, &seen)?;
     let mut workplace = Workplace::open(address, connection, options, observer).await?;
     let history = workplace.history().await?;
-    // what is undone was decided before the wait for the lock; only what another runner undid falls away
-    let todo: Vec<_> = prepared.iter().filter(|(m, _)| history.find(m.version()).is_some()).collect();
-    let versions: Vec<&Version> = todo.iter().map(|(migration, _)| migration.version()).collect();
-    plan::independent(migrations, &history, &versions)?;
+    // another runner may have undone some meanwhile; nothing is undone that was not asked for
+    let still = plan::down(migrations, &history, undo)?;
+    let todo: Vec<_> = prepared.iter().filter(|(m, _)| still.iter().any(|s| s.version() == m.version())).collect();
     for (place, (migration, prepared)) in todo.iter().enumerate() {
         workplace.place = (place + 1, todo.len());
         let settings = workplace.kept(migration.version()).await?.settings;
@@ -216,7 +217,7 @@ pub async fn verify(
     let mut workplace = Workplace::without_lock(address, connection, options, observer);
     let mut outcomes = Vec::new();
     for (place, (migration, prepared)) in prepared.iter().enumerate() {
-        workplace.place = (place + 1, prepared.len());
+        workplace.place = (place + 1, applied.len());
         let settings = workplace.kept(migration.version()).await?.settings;
         let outcome = workplace.verify(migration, prepared, None, settings).await;
         if let Err(error) = &outcome

@@ -111,7 +111,7 @@ impl Workplace<'_> {
         let ended = self.run(prepared, "BEGIN READ ONLY", job).await;
         let (ended, _) = ended.map_err(Failed::into_error)?;
         if let Some(run) = run {
-            runs::findings(self.lock()?, run, Phase::Verify, &ended.findings).await?;
+            self.record(run, Phase::Verify, &ended.findings).await?;
         }
         let back = ended.session.batch("ROLLBACK").await;
         let ran = ran(migration, Phase::Verify, started, 0, ended.findings);
@@ -141,10 +141,9 @@ impl Workplace<'_> {
         let phase = job.phase;
         let (mut ended, blockers) = self.run(prepared, "BEGIN", job).await?;
         let findings = std::mem::take(&mut ended.findings);
-        let recorded = runs::findings(self.lock().map_err(Failed::Final)?, run, phase, &findings);
         match std::mem::replace(&mut ended.verdict, Verdict::Done) {
             Verdict::Done => {
-                recorded.await.map_err(Failed::Final)?;
+                self.record(run, phase, &findings).await.map_err(Failed::Final)?;
                 let took = millis(started);
                 let rows_affected = ended.rows_affected;
                 self.settle(migration, phase, run, took, ended).await?;
@@ -153,7 +152,7 @@ impl Workplace<'_> {
             Verdict::Failed(error) => {
                 // the connection is given up: nothing of its state reaches another migration
                 drop(ended.session);
-                let _ = recorded.await;
+                let _ = self.record(run, phase, &findings).await;
                 Err(Failed::Final(error))
             }
             Verdict::Contention(error) => Err(self.give_back(ended.session, blamed(error, &blockers)).await),
@@ -276,6 +275,10 @@ impl Workplace<'_> {
             }
             Err(_) => Failed::Final(error),
         }
+    }
+
+    async fn record(&self, run: i64, phase: Phase, findings: &[Finding]) -> Result<()> {
+        runs::findings(self.lock()?, run, phase, findings).await
     }
 
     async fn pause(&mut self, pause: Duration) -> Result<()> {

@@ -156,7 +156,7 @@ impl<'a> Workplace<'a> {
     /// Says goodbye to the server on both sessions.
     pub async fn close(self) {
         for session in [self.work, self.lock].into_iter().flatten() {
-            session.close().await;
+            session.close_connection().await;
         }
     }
 }
