@@ -12,7 +12,7 @@ shift 2
 folder=$(mktemp -d "$base/wasmigrate-pg-XXXXXX") || exit 1
 echo "$folder"
 
-if read -r begin; then
+if read -r _; then
     if "$bin/initdb" -D "$folder/data" -U postgres -A trust -E UTF8 --locale=C -N \
         </dev/null >"$folder/log" 2>&1; then
         {
@@ -23,7 +23,7 @@ if read -r begin; then
     else
         : >"$folder/ended"
     fi
-    read -r end
+    read -r _
 
     # a fast shutdown; after about five seconds an immediate one, which the server always obeys
     tick=0
