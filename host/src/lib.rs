@@ -10,6 +10,7 @@ pub mod component;
 pub mod limits;
 pub mod manifest;
 pub mod migration;
+pub mod project;
 pub mod text;
 pub mod toml_text;
 

@@ -1,0 +1,43 @@
+//! Core module and manifest -> component. The same input gives the same bytes.
+
+use wasm_encoder::{ComponentSection, CustomSection};
+use wit_component::ComponentEncoder;
+
+use crate::component::{MANIFEST_SECTION, read};
+use crate::error::{Code, Error, Result};
+use crate::manifest::Manifest;
+
+/// Makes the artifact of a compiled guest: the component with its manifest inside. What comes out was
+/// validated and can be read back; `origin` names the guest in errors.
+pub fn encode(origin: &str, module: &[u8], manifest: &Manifest) -> Result<Vec<u8>> {
+    let mut bytes = ComponentEncoder::default()
+        .validate(true)
+        .module(module)
+        .and_then(|mut encoder| encoder.encode())
+        .map_err(|error| {
+            refused(
+                origin,
+                error.chain().map(|cause| cause.to_string()).collect(),
+            )
+        })?;
+    let section = CustomSection {
+        name: MANIFEST_SECTION.into(),
+        data: manifest.source.as_bytes().into(),
+    };
+    section.append_to_component(&mut bytes);
+    read(origin, &bytes)?;
+    Ok(bytes)
+}
+
+fn refused(origin: &str, causes: Vec<String>) -> Error {
+    let start = Error::new(
+        Code::BuildFailed,
+        format!("failed to make a component of `{origin}`"),
+    );
+    let hint = if causes.iter().any(|cause| cause.contains("wasi")) {
+        "build it with `--target wasm32-unknown-unknown`, which has no WASI: `wasmigrate build` does"
+    } else {
+        "does the crate call the SDK's export macro, and does the SDK fit this wasmigrate?"
+    };
+    causes.into_iter().fold(start, Error::cause).hint(hint)
+}
