@@ -3,6 +3,9 @@
 //!
 //! An arrow between the modules points only down this list.
 
+pub mod cli;
+pub mod report;
+
 pub mod source;
 
 pub mod component;
