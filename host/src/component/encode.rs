@@ -41,3 +41,38 @@ fn refused(origin: &str, causes: Vec<String>) -> Error {
     };
     causes.into_iter().fold(start, Error::cause).hint(hint)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::component::samples;
+
+    fn refusal(from: &str, name: &str) -> Error {
+        let manifest = Manifest::parse("m", samples::MANIFEST).unwrap();
+        let module = samples::module_importing(samples::WORLD, from, name);
+        encode("guest", &module, &manifest).unwrap_err()
+    }
+
+    #[test]
+    fn a_module_with_wasi_gets_the_flag() {
+        let error = refusal("wasi_snapshot_preview1", "fd_write");
+        assert_eq!(error.code(), Code::BuildFailed);
+        assert!(
+            error
+                .hint_text()
+                .unwrap()
+                .contains("--target wasm32-unknown-unknown"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_module_with_another_import_is_refused() {
+        let error = refusal("env", "f");
+        assert_eq!(error.code(), Code::BuildFailed);
+        assert!(
+            error.hint_text().unwrap().contains("export macro"),
+            "{error}"
+        );
+    }
+}

@@ -33,6 +33,11 @@ pub(crate) fn component() -> Vec<u8> {
 
 /// A core module for a world: it imports `log` and exports the three functions, which return a pointer.
 pub(crate) fn module(world: &str) -> Vec<u8> {
+    module_importing(world, "wasmigrate:migration/log@0.1.0", "log")
+}
+
+/// The same with another import in the place of `log`.
+pub(crate) fn module_importing(world: &str, from: &str, name: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     resolve
         .push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit"))
@@ -46,11 +51,7 @@ pub(crate) fn module(world: &str) -> Vec<u8> {
     types.ty().function([ValType::I32; 3], []);
     types.ty().function([], [ValType::I32]);
     let mut imports = ImportSection::new();
-    imports.import(
-        "wasmigrate:migration/log@0.1.0",
-        "log",
-        wasm_encoder::EntityType::Function(0),
-    );
+    imports.import(from, name, wasm_encoder::EntityType::Function(0));
     let mut functions = FunctionSection::new();
     functions.function(1);
     let mut memories = MemorySection::new();
