@@ -3,6 +3,10 @@
 //!
 //! An arrow between the modules points only down this list.
 
+pub mod cli;
+
+pub mod report;
+
 pub mod migrator;
 
 pub mod sandbox;
@@ -10,6 +14,7 @@ pub mod sandbox;
 pub mod guard;
 
 pub mod source;
+pub mod project;
 
 pub mod component;
 

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `wasmigrate` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    wasmigrate::cli::main()
+}

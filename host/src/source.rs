@@ -109,3 +109,94 @@ fn refuse_duplicates(migrations: &[Migration]) -> Result<()> {
         .hint("remove one of the two, or give it another version and build it again")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::component::{encode, samples};
+    use crate::manifest::Manifest;
+
+    fn store(folder: &Path, file: &str, version: &str) {
+        let manifest =
+            Manifest::parse("m", &format!("version = \"{version}\"\nname = \"a\"")).unwrap();
+        std::fs::write(
+            folder.join(file),
+            encode("a", &samples::module(samples::WORLD), &manifest).unwrap(),
+        )
+        .unwrap();
+    }
+
+    #[test]
+    fn components_come_in_the_order_of_their_versions() {
+        let folder = tempfile::tempdir().unwrap();
+        store(folder.path(), "a.wasm", "10");
+        store(folder.path(), "b.wasm", "9");
+        std::fs::write(folder.path().join("notes.txt"), "not looked at").unwrap();
+        let migrations = read(folder.path()).unwrap();
+        let files: Vec<_> = migrations
+            .iter()
+            .map(|migration| migration.file.as_str())
+            .collect();
+        assert_eq!(files, ["b.wasm", "a.wasm"]);
+        assert_eq!(
+            migrations[0].digest,
+            crate::migration::Digest::of(&migrations[0].component)
+        );
+    }
+
+    #[test]
+    fn two_of_one_version_are_refused_and_both_named() {
+        let folder = tempfile::tempdir().unwrap();
+        store(folder.path(), "a.wasm", "9");
+        store(folder.path(), "b.wasm", "09");
+        let error = read(folder.path()).unwrap_err();
+        assert_eq!(error.code(), Code::VersionDuplicate);
+        assert!(error.message().contains("`a.wasm` and `b.wasm`"), "{error}");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(read(folder.path()).unwrap().len(), 0);
+        let missing = folder.path().join("missing");
+        assert_eq!(
+            read(&missing).unwrap_err().code(),
+            Code::DirectoryUnreadable
+        );
+        std::fs::create_dir(folder.path().join("folder.wasm")).unwrap();
+        assert_eq!(
+            read(folder.path()).unwrap_err().code(),
+            Code::DirectoryUnreadable
+        );
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_link_that_leads_out_is_refused_and_one_that_stays_is_not() {
+        let outside = tempfile::tempdir().unwrap();
+        store(outside.path(), "out.wasm", "1");
+        let folder = tempfile::tempdir().unwrap();
+        store(folder.path(), "in.data", "2");
+        std::os::unix::fs::symlink("in.data", folder.path().join("link.wasm")).unwrap();
+        assert_eq!(read(folder.path()).unwrap().len(), 1);
+        std::os::unix::fs::symlink(
+            outside.path().join("out.wasm"),
+            folder.path().join("out.wasm"),
+        )
+        .unwrap();
+        assert_eq!(
+            read(folder.path()).unwrap_err().code(),
+            Code::DirectoryUnreadable
+        );
+    }
+
+    #[test]
+    fn a_component_over_the_size_limit_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = std::fs::File::create(folder.path().join("big.wasm")).unwrap();
+        file.set_len(component::MAX_BYTES as u64 + 1).unwrap();
+        let error = read(folder.path()).unwrap_err();
+        assert_eq!(error.code(), Code::ComponentInvalid);
+        assert!(error.message().contains("larger than"), "{error}");
+    }
+}

@@ -12,7 +12,7 @@ pub const INTERFACES: &[&str] = &[
 ];
 
 /// The functions that a migration exports.
-const EXPORTS: &[&str] = &["up", "down", "verify"];
+pub(super) const EXPORTS: &[&str] = &["up", "down", "verify"];
 
 /// The interface's version, as far as it decides who fits whom.
 const MAJOR_MINOR: &str = "0.1.";
@@ -82,7 +82,8 @@ pub(super) fn check_exports(origin: &str, exports: &[(&str, bool)]) -> Result<()
     )))
 }
 
-fn unfit(message: String) -> Error {
+/// The error of a component that was built for another interface.
+pub(super) fn unfit(message: String) -> Error {
     Error::new(Code::ComponentInterface, message)
         .hint("build it again with the SDK of this wasmigrate's release")
 }

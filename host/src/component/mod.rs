@@ -1,9 +1,16 @@
 //! The artifact: a component that carries its manifest. Reading one, making one, building one from source.
 //!
-//! Nothing here compiles or runs a component.
+//! Nothing here compiles a component to machine code, and nothing runs one.
 
+mod build;
+mod cargo;
+mod encode;
 mod interface;
 mod read;
+#[cfg(test)]
+pub(crate) mod samples;
 
+pub use build::{Built, build};
+pub use encode::encode;
 pub use interface::{INTERFACES, PACKAGE};
 pub use read::{Component, MANIFEST_SECTION, MAX_BYTES, read, validate};

@@ -3,9 +3,10 @@
 //! [`read`] walks only the top-level sections, because it is done to every component at each start.
 //! [`validate`] looks at everything, before a component is compiled and for `inspect`.
 
+use wasmparser::component_types::{ComponentDefinedType, ComponentEntityType, ComponentValType};
 use wasmparser::{
     BinaryReaderError, Chunk, ComponentExternName, ComponentExternalKind, ComponentTypeRef,
-    Encoding, Parser, Payload, Validator,
+    Encoding, Parser, Payload, PrimitiveValType, Validator,
 };
 
 use crate::component::interface;
@@ -67,12 +68,43 @@ pub fn read(origin: &str, bytes: &[u8]) -> Result<Component> {
 }
 
 /// Checks every byte of a component by WebAssembly's rules; without this a damaged body would only be
-/// seen by the compiler.
+/// seen by the compiler. The three functions must have their type.
 pub fn validate(origin: &str, bytes: &[u8]) -> Result<()> {
-    Validator::new()
+    let types = Validator::new()
         .validate_all(bytes)
-        .map(drop)
-        .map_err(|error| damaged(origin, text(error)))
+        .map_err(|error| damaged(origin, text(error)))?;
+    match interface::EXPORTS
+        .iter()
+        .find(|name| !returns_a_result(types.as_ref(), name))
+    {
+        None => Ok(()),
+        Some(name) => Err(interface::unfit(format!(
+            "`{origin}` exports `{name}`, but not as `func() -> result<_, string>`"
+        ))),
+    }
+}
+
+fn returns_a_result(types: wasmparser::types::TypesRef<'_>, export: &str) -> bool {
+    let Some(item) = types.component_item_for_export(export) else {
+        return false;
+    };
+    let ComponentEntityType::Func(function) = item.ty else {
+        return false;
+    };
+    let function = &types[function];
+    let Some(ComponentValType::Type(result)) = function.result else {
+        return false;
+    };
+    !function.async_
+        && function.params.is_empty()
+        && matches!(
+            &types[result],
+            ComponentDefinedType::Result {
+                ok: None,
+                err: Some(ComponentValType::Primitive(PrimitiveValType::String)),
+                ..
+            }
+        )
 }
 
 const CUT_SHORT: &str = "the file ends inside a section";
@@ -192,4 +224,113 @@ fn read_manifest(origin: &str, sections: &[&[u8]]) -> Result<Manifest> {
     let text = std::str::from_utf8(section)
         .map_err(|error| invalid("is not UTF-8".to_owned()).cause(error))?;
     Manifest::parse(&format!("manifest of `{origin}`"), text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::component::samples;
+    use wasm_encoder::{ComponentSection, CustomSection};
+
+    /// A valid component without a manifest, so that tests can add sections.
+    fn bare() -> Vec<u8> {
+        let whole = samples::component();
+        let manifest = samples::MANIFEST.len() + 1 + MANIFEST_SECTION.len() + 2;
+        whole[..whole.len() - manifest].to_vec()
+    }
+
+    fn with(sections: &[&[u8]]) -> Vec<u8> {
+        let mut bytes = bare();
+        for data in sections {
+            CustomSection {
+                name: MANIFEST_SECTION.into(),
+                data: (*data).into(),
+            }
+            .append_to_component(&mut bytes);
+        }
+        bytes
+    }
+
+    fn code(bytes: &[u8]) -> Code {
+        read("x.wasm", bytes).unwrap_err().code()
+    }
+
+    #[test]
+    fn a_component_tells_what_it_imports_exports_and_declares() {
+        let bytes = samples::component();
+        let component = read("x.wasm", &bytes).unwrap();
+        assert_eq!(component.imports, ["wasmigrate:migration/log@0.1.0"]);
+        assert_eq!(component.exports, ["up", "down", "verify"]);
+        assert_eq!(component.interface.as_deref(), Some("0.1.0"));
+        assert_eq!(component.manifest.source, samples::MANIFEST);
+        validate("x.wasm", &bytes).unwrap();
+        assert_eq!(samples::component(), bytes);
+    }
+
+    #[test]
+    fn other_formats_are_refused_and_named() {
+        for (bytes, words) in [
+            (&b""[..], "is empty"),
+            (b"\0asm\x01\0\0\0", "core module"),
+            (b" (component)", "text"),
+            (b"\0as", "cut short"),
+            (b"\0asm\x63\0\x01\0", "not known"),
+            (b"\x7fELF", "not WebAssembly"),
+        ] {
+            let error = read("x.wasm", bytes).unwrap_err();
+            assert_eq!(error.code(), Code::ComponentInvalid, "{words}");
+            assert!(error.message().contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn cut_anywhere_it_is_refused() {
+        let bytes = samples::component();
+        for length in 0..bytes.len() {
+            let code = code(&bytes[..length]);
+            assert!(
+                matches!(
+                    code,
+                    Code::ComponentInvalid | Code::ComponentInterface | Code::ManifestMissing
+                ),
+                "{length}: {code:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_whole_manifest_must_be_there() {
+        assert_eq!(code(&with(&[])), Code::ManifestMissing);
+        let good = samples::MANIFEST.as_bytes();
+        assert!(read("x.wasm", &with(&[good])).is_ok());
+        assert_eq!(code(&with(&[good, good])), Code::ManifestInvalid);
+        assert_eq!(code(&with(&[b"\xff"])), Code::ManifestInvalid);
+        assert_eq!(code(&with(&[b"version ="])), Code::ManifestInvalid);
+        let long = [good, &vec![b'#'; manifest::MAX_BYTES]].concat();
+        assert_eq!(code(&with(&[&long])), Code::ManifestInvalid);
+    }
+
+    #[test]
+    fn a_function_of_another_type_is_seen_by_validation() {
+        let manifest = Manifest::parse("m", samples::MANIFEST).unwrap();
+        let world = samples::WORLD.replacen(
+            "up: func() -> result<_, string>",
+            "up: func() -> list<string>",
+            1,
+        );
+        let bytes = crate::component::encode("x", &samples::module(&world), &manifest).unwrap();
+        assert_eq!(
+            validate("x.wasm", &bytes).unwrap_err().code(),
+            Code::ComponentInterface
+        );
+    }
+
+    #[test]
+    fn a_damaged_body_is_seen_by_validation() {
+        let mut bytes = samples::component();
+        let middle = bytes.len() / 3;
+        bytes[middle] ^= 0xff;
+        let seen = read("x.wasm", &bytes).and_then(|_| validate("x.wasm", &bytes));
+        assert_eq!(seen.unwrap_err().code(), Code::ComponentInvalid);
+    }
 }

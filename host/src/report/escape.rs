@@ -1,0 +1,128 @@
+//! Foreign text on the screen: everything that a component or a database says passes through here.
+
+use std::fmt::Write as _;
+
+use crate::text::is_hidden;
+
+/// The most characters of one foreign text that are shown.
+pub const MAX_CHARACTERS: usize = 4000;
+
+/// Makes control characters, ANSI sequences and bidi or zero-width characters visible, so that a text can
+/// neither steer the terminal nor look like another one, and shortens a long one.
+pub fn escape(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for (count, character) in text.chars().enumerate() {
+        if count == MAX_CHARACTERS {
+            let _ = write!(shown, "... ({} bytes in all)", text.len());
+            break;
+        }
+        match character {
+            '\n' => shown.push_str("\\n"),
+            '\t' => shown.push_str("\\t"),
+            '\r' => shown.push_str("\\r"),
+            hidden if is_hidden(hidden) => shown.extend(hidden.escape_unicode()),
+            plain => shown.push(plain),
+        }
+    }
+    shown
+}
+
+/// Takes passwords out of a text that may repeat a connection string: the part before `@` of a URL, and
+/// the value after `password=`.
+pub fn without_passwords(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((start, end)) = next_password(rest) {
+        shown.push_str(&rest[..start]);
+        shown.push_str("***");
+        rest = &rest[end..];
+    }
+    shown + rest
+}
+
+/// Where the first password that is still there begins and ends.
+fn next_password(text: &str) -> Option<(usize, usize)> {
+    let stop = |text: &str| {
+        text.find(|c: char| c.is_whitespace() || "'\"\x1b".contains(c))
+            .unwrap_or(text.len())
+    };
+    let url = text.match_indices("://").find_map(|(at, mark)| {
+        let start = at + mark.len();
+        let word = &text[start..start + stop(&text[start..])];
+        // a password may itself hold an `@` that was not escaped
+        let login = &word[..word.rfind('@')?];
+        let colon = login.find(':')?;
+        Some((start + colon + 1, start + login.len()))
+    });
+    let pair = text.match_indices("password=").find_map(|(at, mark)| {
+        let start = at + mark.len();
+        let value = text[start..].trim_start_matches(['\'', '"']);
+        let start = text.len() - value.len();
+        Some((
+            start,
+            start + stop(value).min(value.find('&').unwrap_or(usize::MAX)),
+        ))
+    });
+    [url, pair]
+        .into_iter()
+        .flatten()
+        .filter(|(start, end)| start < end && &text[*start..*end] != "***")
+        .min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_steers_a_terminal_gets_through() {
+        assert_eq!(escape("a\x1b[2Jb"), "a\\u{1b}[2Jb");
+        assert_eq!(escape("a\nb\tc\rd"), "a\\nb\\tc\\rd");
+        assert_eq!(escape("\u{9b}1m\u{7f}"), "\\u{9b}1m\\u{7f}");
+        assert_eq!(
+            escape("\u{202e}gpj.exe\u{200b}"),
+            "\\u{202e}gpj.exe\\u{200b}"
+        );
+        assert_eq!(escape("Müller, 漢字, → \\"), "Müller, 漢字, → \\");
+    }
+
+    #[test]
+    fn a_long_text_is_shortened_and_one_at_the_limit_is_not() {
+        let long = "é".repeat(MAX_CHARACTERS);
+        assert_eq!(escape(&long), long);
+        let shown = escape(&format!("{long}x"));
+        assert!(
+            shown.ends_with("é... (8001 bytes in all)"),
+            "{}",
+            &shown[shown.len() - 40..]
+        );
+    }
+
+    #[test]
+    fn passwords_are_taken_out() {
+        for (text, shown) in [
+            (
+                "'postgres://u:secret@h/d' found",
+                "'postgres://u:***@h/d' found",
+            ),
+            (
+                "postgres://u:se@cret@h postgres://v:x@h",
+                "postgres://u:***@h postgres://v:***@h",
+            ),
+            (
+                "host=h password=secret user=u",
+                "host=h password=*** user=u",
+            ),
+            ("password='a b", "password='*** b"),
+            (
+                "postgres://h/d?user=u&password=s&x=y",
+                "postgres://h/d?user=u&password=***&x=y",
+            ),
+            ("postgres://u@h/d", "postgres://u@h/d"),
+            ("https://example.org/a:b", "https://example.org/a:b"),
+            ("no password", "no password"),
+        ] {
+            assert_eq!(without_passwords(text), shown);
+        }
+    }
+}
