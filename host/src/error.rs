@@ -263,7 +263,9 @@ mod tests {
 
     #[test]
     fn display_joins_message_and_causes() {
-        let error = Error::new(Code::Usage, "failed to read a").cause("b").cause("c");
+        let error = Error::new(Code::Usage, "failed to read a")
+            .cause("b")
+            .cause("c");
         assert_eq!(error.to_string(), "failed to read a: b: c");
     }
 }

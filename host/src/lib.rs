@@ -3,4 +3,5 @@
 //!
 //! An arrow between the modules points only down this list.
 
+pub mod database;
 pub mod error;
