@@ -4,4 +4,5 @@
 //! An arrow between the modules points only down this list.
 
 pub mod database;
+pub mod embedded;
 pub mod error;

@@ -5,7 +5,7 @@ use crate::error::{Code, Error, ServerReport};
 use std::error::Error as _;
 use std::fmt::Write as _;
 use std::io;
-use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::error::DbError;
 
 /// The longest text of a server that is repeated, in characters.
 const TEXT_LIMIT: usize = 2000;
@@ -75,7 +75,6 @@ impl Attempt<'_> {
             }
             next = cause.source();
         }
-        let place = self.target;
         let cause = error.source().map(|cause| plain(&cause.to_string()));
         // tokio-postgres keeps its kinds to itself; their texts are what there is to tell them by.
         match (error.to_string().as_str(), cause.as_deref()) {
@@ -94,24 +93,38 @@ impl Attempt<'_> {
             ("authentication error", why) => {
                 self.login().cause(why.unwrap_or("the server's answer is wrong"))
             }
-            ("error performing TLS handshake", Some("server does not support TLS")) => {
-                self.encrypted("the server does not offer TLS", "set ssl = on in postgresql.conf; or, on a network that you trust, sslmode=prefer")
-            }
+            ("error performing TLS handshake", Some("server does not support TLS")) => self.encrypted(
+                "the server does not offer TLS",
+                "set ssl = on in postgresql.conf; or, on a network that you trust, sslmode=prefer",
+            ),
             ("error performing TLS handshake", why) => self.encrypted(
                 why.unwrap_or("the handshake failed"),
-                "is there a PostgreSQL server at this address?",
+                "is it a PostgreSQL server that answers at this address?",
             ),
-            ("error communicating with the server" | "connection closed", why) => {
-                Error::new(Code::DatabaseUnreachable, format!("failed to connect to {place}"))
-                    .cause(why.filter(|why| *why != "early eof").unwrap_or("the connection was closed before it was ready"))
-            }
-            ("error parsing response from server" | "unexpected message from server", _) => {
-                Error::new(Code::DatabaseUnreachable, format!("failed to connect to {place}"))
+            ("error communicating with the server", Some(why))
+                if why == "bytes remaining on stream" || why.starts_with("unknown message tag") =>
+            {
+                self.unreachable()
                     .cause("what answers there does not speak PostgreSQL's protocol")
             }
-            _ => Error::new(Code::DatabaseUnreachable, format!("failed to connect to {place}"))
-                .cause(reason(error)),
+            ("error communicating with the server" | "connection closed", None | Some("early eof")) => {
+                self.unreachable().cause("the connection was closed before it was ready")
+            }
+            ("error connecting to server" | "error communicating with the server", Some(why)) => {
+                self.unreachable().cause(why)
+            }
+            ("error parsing response from server" | "unexpected message from server", _) => self
+                .unreachable()
+                .cause("what answers there does not speak PostgreSQL's protocol"),
+            _ => self.unreachable().cause(reason(error)),
         }
+    }
+
+    fn unreachable(&self) -> Error {
+        Error::new(
+            Code::DatabaseUnreachable,
+            format!("failed to connect to {}", self.target),
+        )
     }
 
     fn login(&self) -> Error {
@@ -122,68 +135,43 @@ impl Attempt<'_> {
         Error::new(Code::DatabaseAuth, message)
     }
 
+    /// What a refusal of the server means. Source: PostgreSQL, "PostgreSQL Error Codes".
     fn refused(&self, error: &DbError) -> Error {
-        let (place, database) = (self.target, &self.address.database);
-        let unreachable = || {
+        let open = |code| {
+            let database = &self.address.database;
             Error::new(
-                Code::DatabaseUnreachable,
-                format!("failed to connect to {place}"),
+                code,
+                format!("failed to open database `{database}` at {}", self.target),
             )
         };
-        let code = error.code();
-        if *code == SqlState::INVALID_PASSWORD {
-            return match &self.target.password {
-                Some(password) => self.login().hint(format!(
-                    "the password that was refused came from {}",
-                    password.origin
-                )),
+        match error.code().code() {
+            "28P01" => match &self.target.password {
+                Some(password) => self
+                    .login()
+                    .hint(format!("the password that was refused came from {}", password.origin)),
                 None => self.login(),
-            };
+            },
+            "28000" if error.message().contains("certificate") => self
+                .login()
+                .hint("the server wants a client certificate that is made out to this user: sslcert and sslkey"),
+            "28000" if error.message().contains("pg_hba.conf") => self
+                .login()
+                .hint("pg_hba.conf on the server decides who may log in from where, to which database, and whether with TLS"),
+            "28000" => self.login(),
+            "3D000" => open(Code::DatabaseMissing),
+            "42501" => open(Code::DatabasePrivilege),
+            "53300" => self
+                .unreachable()
+                .hint("no connection is left for this login; wait, or raise the server's or the role's limit"),
+            "57P03" => self
+                .unreachable()
+                .hint("the server is starting up, shutting down or recovering; try again in a moment"),
+            "22023" | "42704" | "42601" if self.address.options.is_some() => {
+                Error::new(Code::ConfigInvalid, "failed to connect with the given options")
+                    .hint("`options` (or PGOPTIONS) holds something that the server does not take")
+            }
+            _ => self.unreachable(),
         }
-        if *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION {
-            return if error.message().contains("client certificate")
-                || error.message().contains("certificate authentication")
-            {
-                self.login().hint(
-                    "the server asks for a client certificate of that user: sslcert and sslkey",
-                )
-            } else if error.message().contains("pg_hba.conf") {
-                self.login().hint("pg_hba.conf on the server decides who may log in from where, to which database, and whether with TLS")
-            } else {
-                self.login()
-            };
-        }
-        if *code == SqlState::INVALID_CATALOG_NAME {
-            return Error::new(
-                Code::DatabaseMissing,
-                format!("failed to open database `{database}` at {place}"),
-            );
-        }
-        if *code == SqlState::INSUFFICIENT_PRIVILEGE {
-            return Error::new(
-                Code::DatabasePrivilege,
-                format!("failed to open database `{database}` at {place}"),
-            );
-        }
-        if *code == SqlState::TOO_MANY_CONNECTIONS {
-            return unreachable().hint(
-                "the server has no connection left for this login; wait, or raise max_connections",
-            );
-        }
-        if *code == SqlState::CANNOT_CONNECT_NOW {
-            return unreachable().hint(
-                "the server is starting up, shutting down or recovering: try again in a moment",
-            );
-        }
-        let asked = ["22023", "42704", "42601"].contains(&code.code());
-        if asked && self.address.options.is_some() {
-            return Error::new(
-                Code::ConfigInvalid,
-                "failed to connect with the given options",
-            )
-            .hint("`options` (or PGOPTIONS) holds something that the server does not take");
-        }
-        unreachable()
     }
 
     fn encrypted(&self, why: &str, hint: &str) -> Error {

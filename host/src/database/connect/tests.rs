@@ -83,7 +83,7 @@ async fn an_old_server_is_refused_after_its_first_messages() {
 #[tokio::test]
 async fn what_is_no_server_is_unreachable() {
     for (answer, said) in [
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), "closed before it was ready"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), "protocol"),
         (message(b'~', b""), "protocol"),
         (Vec::new(), "no answer within 2 s"),
     ] {

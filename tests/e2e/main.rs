@@ -1,0 +1,3 @@
+//! End to end: real servers, real connections, real components.
+
+mod connection;
