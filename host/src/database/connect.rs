@@ -1,139 +1,18 @@
 //! Opens a connection: the servers of the address in turn, encrypted as sslmode says.
 
+mod session;
+
 use super::address::{Address, Place, Session, Target};
-use super::failure::{self, Attempt};
+use super::failure::Attempt;
 use super::tls::SslMode;
 use crate::error::{Code, Error, Result};
-use std::future::poll_fn;
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, NoTls, config};
+use tokio_postgres::{Client, Config, NoTls, config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 pub use super::failure::{reason, server_error};
-
-/// The oldest major version of PostgreSQL that is served.
-pub const OLDEST: u32 = 14;
-
-/// How many notices of one connection are logged.
-const NOTICES: usize = 1000;
-
-/// How long asking for a cancellation, and an orderly end, may take.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// An open connection. Its driver runs as a task of the runtime that opened it.
-pub struct Connection {
-    /// To run statements by.
-    pub client: Client,
-    version: ServerVersion,
-    canceller: Canceller,
-    loss: Loss,
-    driver: tokio::task::JoinHandle<()>,
-}
-
-impl Connection {
-    /// The server's version.
-    pub fn version(&self) -> ServerVersion {
-        self.version
-    }
-
-    /// What cancels the statement that runs, from anywhere.
-    pub fn canceller(&self) -> Canceller {
-        self.canceller.clone()
-    }
-
-    /// Why the connection broke, once it did.
-    pub fn loss(&self) -> Loss {
-        self.loss.clone()
-    }
-
-    /// Says goodbye to the server, so that its log shows no broken connection.
-    pub async fn close(self) {
-        drop(self.client);
-        let _ = tokio::time::timeout(PATIENCE, self.driver).await;
-    }
-}
-
-/// The reason for which a connection ended before its time.
-#[derive(Clone, Default, Debug)]
-pub struct Loss(Arc<OnceLock<String>>);
-
-impl Loss {
-    /// The reason; nothing while the connection stands.
-    pub fn reason(&self) -> Option<&str> {
-        self.0.get().map(String::as_str)
-    }
-}
-
-/// Cancels what runs on one connection, over a connection of its own that is as encrypted.
-#[derive(Clone)]
-pub struct Canceller {
-    token: CancelToken,
-    tls: Option<MakeRustlsConnect>,
-}
-
-impl Canceller {
-    /// Asks the server to end the statement. The statement then fails with SQLSTATE 57014, unless
-    /// it was done first.
-    pub async fn cancel(&self) -> Result<()> {
-        let asked = async {
-            match &self.tls {
-                Some(tls) => self.token.cancel_query(tls.clone()).await,
-                None => self.token.cancel_query(NoTls).await,
-            }
-        };
-        let failed = || Error::new(Code::DatabaseUnreachable, "failed to cancel the statement");
-        match tokio::time::timeout(PATIENCE, asked).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(failed().cause(reason(&error))),
-            Err(_) => Err(failed().cause("the server did not answer")),
-        }
-    }
-}
-
-/// A server's version: 18.6 is `{ major: 18, minor: 6 }`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct ServerVersion {
-    /// The first number.
-    pub major: u32,
-    /// The second number; 0 for a beta.
-    pub minor: u32,
-}
-
-impl ServerVersion {
-    /// Reads the parameter `server_version`: `18.6 (Debian 18.6-1)`, `15beta1`, `9.6.24`.
-    pub fn parse(text: &str) -> Option<Self> {
-        let digits = |text: &str| {
-            text.chars()
-                .take_while(char::is_ascii_digit)
-                .collect::<String>()
-        };
-        let major = digits(text);
-        let rest = text.get(major.len()..)?;
-        let minor = rest.strip_prefix('.').map(digits).unwrap_or_default();
-        Some(ServerVersion {
-            major: major.parse().ok()?,
-            minor: minor.parse().unwrap_or(0),
-        })
-    }
-
-    /// An error for a server that is older than [`OLDEST`].
-    pub fn check(parameter: Option<&str>) -> Result<Self> {
-        match parameter.and_then(Self::parse) {
-            Some(version) if version.major >= OLDEST => Ok(version),
-            _ => {
-                let said = failure::plain(parameter.unwrap_or("nothing"));
-                Err(
-                    Error::new(Code::ServerTooOld, "failed to use the server").cause(format!(
-                        "it says its version is {said}, and PostgreSQL {OLDEST} or newer is needed"
-                    )),
-                )
-            }
-        }
-    }
-}
+pub use session::{Canceller, Connection, Loss, OLDEST, ServerVersion};
 
 /// What became of one attempt.
 enum Failed {
@@ -295,13 +174,11 @@ impl Address {
         encryption: config::SslMode,
     ) -> Result<Connection, Failed> {
         let config = self.config(target, ip, name, encryption);
-        let tls = encryption != config::SslMode::Disable;
         let attempt = Attempt {
             address: self,
             target,
-            tls,
         };
-        if tls {
+        if encryption != config::SslMode::Disable {
             let connector = self.tls.connector().map_err(Failed::Final)?;
             match config.connect(connector.clone()).await {
                 Ok((client, connection)) => {
@@ -376,19 +253,17 @@ impl Attempt<'_> {
             {
                 Failed::Encryption(failed)
             }
-            Code::DatabaseTls if self.tls => Failed::Encryption(failed),
+            Code::DatabaseTls => Failed::Encryption(failed),
             Code::DatabaseUnreachable => Failed::Next(failed),
             _ => Failed::Final(failed),
         }
     }
 }
 
-type Driven<S, T> = tokio_postgres::Connection<S, T>;
-
-/// Checks the server and starts the driver.
+/// Checks that the server will do.
 fn open<S, T>(
     client: Client,
-    connection: Driven<S, T>,
+    connection: tokio_postgres::Connection<S, T>,
     tls: Option<MakeRustlsConnect>,
     wanted: Session,
     target: &Target,
@@ -415,55 +290,7 @@ where
             Error::new(Code::DatabaseUnreachable, message).cause(why),
         ));
     }
-    let canceller = Canceller {
-        token: client.cancel_token(),
-        tls,
-    };
-    let loss = Loss::default();
-    let driver = tokio::spawn(drive(connection, loss.clone()));
-    Ok(Connection {
-        client,
-        version,
-        canceller,
-        loss,
-        driver,
-    })
-}
-
-/// Moves the bytes, logs the notices, and keeps the reason when the connection breaks.
-async fn drive<S, T>(mut connection: Driven<S, T>, loss: Loss)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-    T: AsyncRead + AsyncWrite + Unpin,
-{
-    let mut notices = 0;
-    loop {
-        match poll_fn(|context| connection.poll_message(context)).await {
-            Some(Ok(AsyncMessage::Notice(notice))) => {
-                notices += 1;
-                if notices <= NOTICES {
-                    log(&notice);
-                } else if notices == NOTICES + 1 {
-                    tracing::warn!("the server sends more notices than are logged");
-                }
-            }
-            Some(Ok(_)) => {}
-            Some(Err(error)) => {
-                let _ = loss.0.set(reason(&error));
-                return;
-            }
-            None => return,
-        }
-    }
-}
-
-fn log(notice: &tokio_postgres::error::DbError) {
-    let text = failure::plain(notice.message());
-    match notice.severity() {
-        "WARNING" => tracing::warn!(target: "wasmigrate::server", "{text}"),
-        "NOTICE" | "INFO" => tracing::info!(target: "wasmigrate::server", "{text}"),
-        _ => tracing::debug!(target: "wasmigrate::server", "{text}"),
-    }
+    Ok(Connection::start(client, connection, version, tls))
 }
 
 #[cfg(test)]

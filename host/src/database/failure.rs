@@ -55,8 +55,6 @@ pub fn reason(error: &tokio_postgres::Error) -> String {
 pub(super) struct Attempt<'a> {
     pub(super) address: &'a Address,
     pub(super) target: &'a Target,
-    /// Whether TLS was asked for.
-    pub(super) tls: bool,
 }
 
 impl Attempt<'_> {

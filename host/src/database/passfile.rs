@@ -47,25 +47,32 @@ pub(super) fn password(file: &[u8], login: &Login<'_>) -> Option<Vec<u8>> {
         .find_map(|line| {
             let mut rest = line;
             for wanted in [login.host, &port, login.database, login.user] {
-                let (raw, field, after) = field(rest)?;
-                if raw != b"*" && field != wanted.as_bytes() {
+                let field = field(rest);
+                if field.written != b"*" && field.plain != wanted.as_bytes() {
                     return None;
                 }
-                rest = after?;
+                rest = field.rest?;
             }
-            let (_, password, _) = field(rest)?;
+            let password = field(rest).plain;
             Some(password).filter(|password| !password.is_empty())
         })
 }
 
-/// The text up to the next colon that no backslash escapes: as written, without the escapes, and
-/// what follows the colon.
-fn field(line: &[u8]) -> Option<(&[u8], Vec<u8>, Option<&[u8]>)> {
+/// The text up to the next colon that no backslash escapes.
+struct Field<'a> {
+    written: &'a [u8],
+    /// Without the escapes.
+    plain: Vec<u8>,
+    /// What follows the colon, if there is one.
+    rest: Option<&'a [u8]>,
+}
+
+fn field(line: &[u8]) -> Field<'_> {
     let mut plain = Vec::new();
     let mut at = 0;
     while let Some(&byte) = line.get(at) {
         match (byte, line.get(at + 1)) {
-            (b':', _) => return Some((line.get(..at)?, plain, line.get(at + 1..))),
+            (b':', _) => break,
             (b'\\', Some(&escaped)) => {
                 plain.push(escaped);
                 at += 2;
@@ -76,7 +83,12 @@ fn field(line: &[u8]) -> Option<(&[u8], Vec<u8>, Option<&[u8]>)> {
             }
         }
     }
-    Some((line, plain, None))
+    let (written, rest) = line.split_at(at);
+    Field {
+        written,
+        plain,
+        rest: rest.strip_prefix(b":"),
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,7 @@
+use super::settings::CONNECT_TIMEOUT;
 use super::*;
+use crate::database::tls::SslMode;
+use crate::error::Code;
 
 /// What an address comes to, in words.
 fn shown(address: &Address) -> String {
