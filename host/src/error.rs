@@ -263,9 +263,7 @@ mod tests {
 
     #[test]
     fn display_joins_message_and_causes() {
-        let error = Error::new(Code::Usage, "failed to read a")
-            .cause("b")
-            .cause("c");
+        let error = Error::new(Code::Usage, "failed to read a").cause("b").cause("c");
         assert_eq!(error.to_string(), "failed to read a: b: c");
     }
 }

@@ -1,5 +1,10 @@
 //! Where the database is and how to log in: from the connection string, the PG* variables, the
 //! password file and `wasmigrate.toml`.
+//!
+//! As libpq, but: an empty connection string, an @ in a URL's host or database that is not
+//! percent-encoded, and parameters that would be without effect are refused; an empty PG* variable
+//! counts as not set; PGSERVICE is refused. No message repeats a piece of the connection string that
+//! could belong to the password.
 
 mod keys;
 mod settings;

@@ -1,17 +1,22 @@
 //! Opens a connection: the servers of the address in turn, encrypted as sslmode says.
+//!
+//! As libpq, but: prefer and allow try the other encryption after a failed handshake and after a
+//! rule of pg_hba.conf (28000), never after a refused password, so that none is sent in the clear
+//! because it was wrong; an address is given up after 10 s where connect_timeout says nothing.
 
+mod failure;
 mod session;
 
 use super::address::{Address, Place, Session, Target};
-use super::failure::Attempt;
 use super::tls::SslMode;
 use crate::error::{Code, Error, Result};
+use failure::Attempt;
 use std::net::IpAddr;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::{Client, Config, NoTls, config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-pub use super::failure::{reason, server_error};
+pub use failure::{reason, server_error};
 pub use session::{Canceller, Connection, Loss, OLDEST, ServerVersion};
 
 /// What became of one attempt.
@@ -151,7 +156,12 @@ impl Address {
             if index + 1 == plan.len() {
                 return Err(Failed::Final(match first {
                     Some(first) => {
-                        first.cause(format!("and the other way, encrypted or not: {error}"))
+                        let how = if *encryption == Disable {
+                            "without TLS"
+                        } else {
+                            "with TLS"
+                        };
+                        first.cause(format!("{how}: {error}"))
                     }
                     None => error,
                 }));

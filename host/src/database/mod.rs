@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod connect;
-mod failure;
 mod passfile;
 mod tls;
+
+pub use connect::{Canceller, Connection};

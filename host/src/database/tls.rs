@@ -1,5 +1,9 @@
 //! TLS by rustls: libpq's sslmodes, root certificates, client certificates.
 //!
+//! As libpq, but: a root certificate that is named must be readable in every mode (libpq passes
+//! over a missing one below verify-ca); TLS 1.2 is the oldest; a verified certificate must be of
+//! X.509 version 3. With require, `~/.postgresql/root.crt` is verified against, as there.
+//!
 //! Nothing here runs until a connection is about to use TLS: a Unix socket never pays for it.
 
 use crate::error::{Code, Error, Result};

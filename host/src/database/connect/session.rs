@@ -1,6 +1,6 @@
 //! An open connection: its server's version, its driver, its cancellation, its end.
 
-use crate::database::failure::{plain, reason};
+use super::failure::{plain, reason};
 use crate::error::{Code, Error, Result};
 use std::future::poll_fn;
 use std::sync::{Arc, OnceLock};

@@ -1,6 +1,6 @@
 //! Turns what tokio-postgres, rustls and the server say into errors that a user can act on.
 
-use super::address::{Address, Target};
+use crate::database::address::{Address, Target};
 use crate::error::{Code, Error, ServerReport};
 use std::error::Error as _;
 use std::fmt::Write as _;
