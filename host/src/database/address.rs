@@ -7,13 +7,13 @@
 //! could belong to the password.
 
 mod keys;
-mod settings;
+mod parameters;
 mod syntax;
 
 use super::tls;
 use crate::error::Result;
+use parameters::{Origin, Parameters, invalid};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use settings::{Origin, Settings, invalid};
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -91,33 +91,33 @@ impl Address {
         project: Option<&str>,
         env: &impl Fn(&str) -> Option<String>,
     ) -> Result<Address> {
-        let mut settings = Settings::default();
+        let mut found = Parameters::default();
         if let Some(text) = explicit {
             if text.trim().is_empty() {
                 return Err(invalid(Origin::Given)
                     .cause("it is empty")
                     .hint("give a connection string, or unset DATABASE_URL to use the PG* variables or wasmigrate.toml"));
             }
-            settings.add(text, Origin::Given, |_| true)?;
+            found.add(text, Origin::Given, |_| true)?;
         }
         for key in keys::KEYS {
             let Some(variable) = key.variable else {
                 continue;
             };
             if let Some(value) = env(variable).filter(|value| !value.is_empty()) {
-                settings.set(key.name, value, Origin::Variable(variable))?;
+                found.set(key.name, value, Origin::Variable(variable))?;
             }
         }
         if let (None, Some(text)) = (explicit, project) {
-            let moved = settings.has("host") || settings.has("hostaddr");
-            let other = moved || settings.has("port") || settings.has("user");
-            settings.add(text, Origin::Project, |key| match key {
+            let moved = found.has("host") || found.has("hostaddr");
+            let other = moved || found.has("port") || found.has("user");
+            found.add(text, Origin::Project, |key| match key {
                 "host" | "hostaddr" | "port" => !moved,
                 "password" => !other,
                 _ => true,
             })?;
         }
-        settings.address(env)
+        found.address(env)
     }
 
     /// The database's name.

@@ -1,4 +1,4 @@
-use super::settings::CONNECT_TIMEOUT;
+use super::parameters::CONNECT_TIMEOUT;
 use super::*;
 use crate::database::tls::SslMode;
 use crate::error::Code;

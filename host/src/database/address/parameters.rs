@@ -41,9 +41,9 @@ pub(super) fn invalid(origin: Origin) -> Error {
 }
 
 #[derive(Default)]
-pub(super) struct Settings(BTreeMap<&'static str, (String, Origin)>);
+pub(super) struct Parameters(BTreeMap<&'static str, (String, Origin)>);
 
-impl Settings {
+impl Parameters {
     pub(super) fn has(&self, key: &str) -> bool {
         self.0.contains_key(key)
     }
@@ -56,7 +56,7 @@ impl Settings {
         wanted: impl Fn(&str) -> bool,
     ) -> Result<()> {
         let pairs = syntax::parse(text).map_err(|why| invalid(origin).cause(why))?;
-        let mut read = Settings::default();
+        let mut read = Parameters::default();
         for (name, value) in pairs {
             let Some(key) = keys::find(&name) else {
                 let name = if syntax::is_word(&name) {
