@@ -4,7 +4,6 @@
 //! An arrow between the modules points only down this list.
 
 pub mod cli;
-
 pub mod report;
 
 pub mod migrator;
@@ -13,15 +12,15 @@ pub mod sandbox;
 
 pub mod guard;
 
-pub mod source;
-pub mod project;
-
 pub mod component;
 
 pub mod database;
+
 pub mod embedded;
 
 pub mod plan;
+pub mod project;
+pub mod source;
 
 pub mod finding;
 pub mod limits;

@@ -4,7 +4,6 @@ pub mod address;
 mod catalog;
 mod columns;
 pub mod connect;
-mod connect_failure;
 mod copy;
 mod failure;
 pub mod history;
