@@ -6,6 +6,8 @@
 pub mod cli;
 pub mod report;
 
+pub mod operate;
+
 pub mod migrator;
 
 pub mod sandbox;

@@ -15,8 +15,14 @@ use crate::report::{Screen, Talk, without_passwords};
 
 mod build;
 mod completions;
+mod database;
+mod demo;
+mod down;
 mod explain;
 mod inspect;
+mod status;
+mod up;
+mod verify;
 
 macro_rules! verbs {
     ($($verb:ident $module:ident;)*) => {
@@ -34,10 +40,15 @@ macro_rules! verbs {
 }
 
 verbs! {
+    Up up;
+    Down down;
+    Status status;
+    Verify verify;
     Inspect inspect;
     Build build;
     Explain explain;
     Completions completions;
+    Demo demo;
 }
 
 /// Migrations for PostgreSQL as sandboxed WebAssembly components.

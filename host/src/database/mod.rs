@@ -27,6 +27,22 @@ pub use session::{Reading, Rows, Session};
 pub use standing::{ForeignKeySpec, IndexKey, IndexSpec, Standing, Target};
 pub use values::Value;
 
+use crate::error::{Code, Result};
+
+/// Runs files of the operator's own SQL, each as a whole.
+pub async fn load(address: &address::Address, files: &[String]) -> Result<()> {
+    if files.is_empty() {
+        return Ok(());
+    }
+    let session = Session::new(address.connect("wasmigrate").await?);
+    for sql in files {
+        let failed = |failure: Failure| failure.error(Code::Usage, "failed to load the SQL");
+        session.batch(sql).await.map_err(failed)?;
+    }
+    session.close_connection().await;
+    Ok(())
+}
+
 /// A name as SQL writes it. Quoting always is right, also for the many keywords.
 pub fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))

@@ -4,6 +4,7 @@ mod error;
 mod escape;
 mod inspect;
 mod json;
+mod run;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -14,8 +15,9 @@ use serde::Serialize;
 
 use crate::error::{Code, Error, Result};
 
-pub use error::{error_json, error_text};
+pub use error::{ErrorJson, error_json, error_text};
 pub use escape::{escape, without_passwords};
+pub use run::{StatusLine, Telling, Verified, status_text, verified_text};
 pub use inspect::{Inspection, inspection_json, inspection_text};
 
 /// How much is said on standard error.

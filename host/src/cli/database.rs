@@ -1,0 +1,86 @@
+//! The arguments that verbs with a database share.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::cli::Context;
+use crate::database::address::Address;
+use crate::embedded::{self, Embedded};
+use crate::error::Result;
+use crate::project::{Project, Secret};
+use crate::sandbox::Compiler;
+
+/// Where the database is
+#[derive(Debug, clap::Args)]
+pub struct Database {
+    /// Connection string, in place of DATABASE_URL; better leave the password to PGPASSWORD or a password file
+    #[arg(long, value_name = "URL")]
+    database_url: Option<Hidden>,
+}
+
+/// A connection string from the command line; it does not show itself.
+#[derive(Clone)]
+struct Hidden(String);
+
+impl std::str::FromStr for Hidden {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Hidden(text.to_owned()))
+    }
+}
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl Database {
+    /// The address from the command line, the environment and the project's file, in that order.
+    pub fn address(&self, project: &Project) -> Result<Address> {
+        let env = |name: &str| std::env::var(name).ok();
+        let explicit = self.database_url.as_ref().map(|hidden| hidden.0.clone());
+        let explicit = explicit.or_else(|| env("DATABASE_URL").filter(|url| !url.is_empty()));
+        let in_file = project.database_url.as_ref().map(Secret::reveal);
+        Address::resolve(explicit.as_deref(), in_file, &env)
+    }
+}
+
+/// How long to wait for what
+#[derive(Debug, clap::Args)]
+pub struct Waiting {
+    /// How long to wait for another runner
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = humantime::parse_duration)]
+    pub wait: Duration,
+    /// End the statement of an earlier, killed run after this time; without it, it is waited for
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub fence_after: Option<Duration>,
+    /// How long a statement waits for a lock before its transaction is tried again
+    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = humantime::parse_duration)]
+    pub lock_timeout: Duration,
+}
+
+/// A compiler whose compiled code is kept in the user's cache, where there is one.
+pub fn compiler() -> Compiler {
+    use etcetera::BaseStrategy as _;
+    let base = etcetera::choose_base_strategy().ok();
+    Compiler::new(base.map(|base| base.cache_dir().join("wasmigrate").join("compiled")))
+}
+
+/// Starts a throwaway server, with its address.
+pub fn embedded(context: &Context) -> Result<(Embedded, Address)> {
+    context.screen.detail("starting a throwaway PostgreSQL");
+    let server = Embedded::start(&embedded::Options::default())?;
+    context.screen.detail(format!("PostgreSQL {} in {}", server.version(), server.bin_dir().display()));
+    let address = Address::resolve(Some(&server.url("postgres")), None, &|_: &str| None)?;
+    Ok((server, address))
+}
+
+/// Reads a file of SQL that is to be loaded first.
+pub fn read_sql(file: &PathBuf) -> Result<String> {
+    use crate::error::{Code, Error};
+    std::fs::read_to_string(file).map_err(|error| {
+        Error::new(Code::Usage, format!("failed to read `{}`", file.display())).cause(error)
+    })
+}

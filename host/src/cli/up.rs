@@ -1,0 +1,70 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::cli::database::{Database, Waiting, compiler, embedded, read_sql};
+use crate::cli::{Context, block_on};
+use crate::database::load;
+use crate::error::Result;
+use crate::migration::Version;
+use crate::migrator::{self, Options};
+use crate::report::Telling;
+use crate::source;
+
+/// Apply what is pending, each migration in one transaction, and verify it
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    database: Database,
+    /// Apply nothing above this version
+    #[arg(long, value_name = "VERSION")]
+    to: Option<Version>,
+    /// Choose a setting that a migration offers; may be given several times
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+    settings: Vec<(String, String)>,
+    /// Apply migrations that are older than what is applied
+    #[arg(long)]
+    allow_late: bool,
+    #[command(flatten)]
+    waiting: Waiting,
+    /// Run on a throwaway PostgreSQL in place of a database
+    #[arg(long, conflicts_with = "database_url")]
+    embedded: bool,
+    /// With --embedded: run this file of SQL first; may be given several times
+    #[arg(long, value_name = "FILE", requires = "embedded")]
+    load: Vec<PathBuf>,
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("a setting is written NAME=VALUE".to_owned()),
+    }
+}
+
+impl Args {
+    pub fn run(self, context: &Context) -> Result<u8> {
+        let project = context.project()?;
+        let migrations = source::read(&context.migrations(&project)?)?;
+        let load_first = self.load.iter().map(read_sql).collect::<Result<Vec<_>>>()?;
+        let (_server, address) = if self.embedded {
+            let (server, address) = embedded(context)?;
+            (Some(server), address)
+        } else {
+            (None, self.database.address(&project)?)
+        };
+        let options = Options {
+            to: self.to,
+            allow_late: self.allow_late,
+            settings: self.settings,
+            wait: self.waiting.wait,
+            fence_after: self.waiting.fence_after,
+            lock_timeout: self.waiting.lock_timeout,
+        };
+        let telling = Arc::new(Telling::new(context.screen));
+        let summary = block_on(async {
+            load(&address, &load_first).await?;
+            Ok(migrator::up(&address, &migrations, &mut compiler(), &options, telling).await)
+        })?;
+        context.screen.summary(&summary, "nothing to do: every migration is applied")
+    }
+}

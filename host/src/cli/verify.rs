@@ -1,0 +1,45 @@
+use std::sync::Arc;
+
+use crate::cli::database::{Database, compiler};
+use crate::cli::{Context, block_on};
+use crate::error::{Code, Result};
+use crate::migrator::{self, Options};
+use crate::report::{Telling, Verified, verified_text};
+use crate::source;
+
+/// Run the checks of every applied migration again; writes nothing
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    database: Database,
+    /// Only this migration, by its name or version
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+}
+
+impl Args {
+    pub fn run(self, context: &Context) -> Result<u8> {
+        let project = context.project()?;
+        let migrations = source::read(&context.migrations(&project)?)?;
+        let address = self.database.address(&project)?;
+        let telling = Arc::new(Telling::new(context.screen));
+        let only = self.only.as_deref();
+        let options = Options::default();
+        let outcomes = block_on(migrator::verify(
+            &address,
+            &migrations,
+            &mut compiler(),
+            only,
+            &options,
+            telling,
+        ))?;
+        let verified: Vec<Verified> =
+            outcomes.into_iter().map(|(version, outcome)| Verified::new(version, outcome)).collect();
+        context.screen.data(&verified, || match verified.is_empty() {
+            true => "nothing to verify: no migration is applied".to_owned(),
+            false => verified_text(&verified),
+        })?;
+        let met = verified.iter().all(Verified::is_verified);
+        Ok(if met { 0 } else { Code::VerificationFailed.exit() })
+    }
+}

@@ -1,0 +1,3 @@
+//! An operator's jobs, over the migrator and the database.
+
+pub mod white_cross;

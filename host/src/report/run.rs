@@ -1,0 +1,272 @@
+//! What runs look like: a line as each phase begins, what the guest says, and a table at the end.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+
+use super::{ErrorJson, Screen, Talk, error_json, escape};
+use crate::database::locks::Holder;
+use crate::error::Error;
+use crate::finding::Finding;
+use crate::migration::{Migration, Phase, Version};
+use crate::migrator::{Observer, Ran, Summary};
+use crate::plan::{Entry, State};
+use crate::sandbox::{Events, Level};
+
+/// Tells a screen what happens, while it happens.
+pub struct Telling {
+    screen: Screen,
+    progress: Mutex<Option<Instant>>,
+}
+
+impl Telling {
+    /// Tells that screen.
+    pub fn new(screen: Screen) -> Self {
+        Telling { screen, progress: Mutex::new(None) }
+    }
+}
+
+impl Events for Telling {
+    fn log(&self, level: Level, message: &str) {
+        let message = escape(message);
+        match level {
+            Level::Debug => self.screen.detail(format!("  debug: {message}")),
+            Level::Info => self.screen.say(format!("  {message}")),
+            Level::Warn => self.screen.warn(message),
+        }
+    }
+
+    fn progress(&self, done: u64, total: u64) {
+        // a guest may call this for every row; a reader wants a line a second
+        let Ok(mut last) = self.progress.lock() else { return };
+        if last.is_some_and(|last| last.elapsed() < Duration::from_secs(1)) {
+            return;
+        }
+        *last = Some(Instant::now());
+        self.screen.say(match total {
+            0 => format!("  {done} done"),
+            total => format!("  {done} of {total} done"),
+        });
+    }
+
+    fn finding(&self, finding: &Finding) {
+        let line = format!(
+            "  check {} {}: expected {}, seen {}",
+            finding.kind,
+            escape(&finding.subject),
+            escape(&finding.expected),
+            escape(&finding.seen)
+        );
+        if finding.met { self.screen.detail(line) } else { self.screen.say(line) }
+    }
+}
+
+impl Observer for Telling {
+    fn waiting(&self, what: &str, holder: &Holder) {
+        self.screen.say(format!("waiting for {what}, held by {}", escape(&holder.to_string())));
+    }
+
+    fn started(&self, migration: &Migration, phase: Phase, place: usize, count: usize) {
+        let line = format!("{phase} {} {} ({place} of {count})", migration.version(), migration.name());
+        match phase {
+            Phase::Verify => self.screen.detail(line),
+            Phase::Up | Phase::Down => self.screen.say(line),
+        }
+    }
+
+    fn blocked(&self, holders: &[Holder]) {
+        for holder in holders {
+            self.screen.say(format!("  waiting for a lock of {}", escape(&holder.to_string())));
+        }
+    }
+
+    fn retrying(&self, why: &Error, pause: Duration) {
+        let pause = humantime::format_duration(pause);
+        self.screen.say(format!("  {}; trying again in {pause}", escape(&why.to_string())));
+    }
+
+    fn ended(&self, ran: &Ran) {
+        let checks = ran.findings.len();
+        self.screen.detail(format!("  {} done in {}, {checks} checks met", ran.phase, seconds(ran.took_ms)));
+    }
+}
+
+#[derive(Serialize)]
+struct SummaryJson<'a> {
+    ran: &'a [Ran],
+    #[serde(flatten)]
+    error: Option<ErrorJson>,
+}
+
+impl Screen {
+    /// Shows what a run did, and returns the process's status. `none` is said where there was nothing to do.
+    pub fn summary(&self, summary: &Summary, none: &str) -> crate::error::Result<u8> {
+        let status = summary.error.as_ref().map_or(0, |error| error.code().exit());
+        if self.json {
+            let error = summary.error.as_ref().map(error_json);
+            self.json(&SummaryJson { ran: &summary.ran, error })?;
+            return Ok(status);
+        }
+        if !summary.ran.is_empty() {
+            self.text(ran_table(&summary.ran))?;
+        } else if summary.error.is_none() && self.talk > Talk::Quiet {
+            self.text(none)?;
+        }
+        if let Some(error) = &summary.error {
+            self.error(error);
+        }
+        Ok(status)
+    }
+}
+
+/// A table a reader can also cut with `awk`: no lines, two blanks between columns.
+fn table(header: &[&str], right: &[usize]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(header.to_vec());
+    for (place, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if right.contains(&place) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+fn seconds(millis: u64) -> String {
+    format!("{}.{:03} s", millis / 1000, millis % 1000)
+}
+
+/// A line a migration; its `verify` joins the line of its `up`.
+fn ran_table(ran: &[Ran]) -> String {
+    let mut table = table(&["version", "name", "done", "time", "rows", "checks met"], &[3, 4, 5]);
+    for run in ran.iter().filter(|run| run.phase != Phase::Verify) {
+        let verified = ran.iter().find(|v| v.phase == Phase::Verify && v.version == run.version);
+        let findings = || run.findings.iter().chain(verified.iter().flat_map(|v| &v.findings));
+        let done = match (run.phase, verified) {
+            (Phase::Down, _) => "undone",
+            (_, Some(_)) => "applied, verified",
+            (_, None) => "applied",
+        };
+        table.add_row([
+            run.version.to_string(),
+            run.name.clone(),
+            done.to_owned(),
+            seconds(run.took_ms + verified.map_or(0, |v| v.took_ms)),
+            run.rows_affected.to_string(),
+            format!("{}/{}", findings().filter(|f| f.met).count(), findings().count()),
+        ]);
+    }
+    table.trim_fmt()
+}
+
+/// A migration in `status`.
+#[derive(Debug, Serialize)]
+pub struct StatusLine {
+    version: String,
+    name: String,
+    state: State,
+    applied_at: Option<String>,
+    applied_by: Option<String>,
+    took_ms: Option<u64>,
+    rows_affected: Option<u64>,
+    digest: String,
+}
+
+impl StatusLine {
+    /// The line of an entry.
+    pub fn new(entry: &Entry<'_>) -> Self {
+        let applied = entry.applied;
+        let (version, name, digest) = match (entry.migration, applied) {
+            (Some(m), _) => (m.version().to_string(), m.name().to_string(), m.digest.to_string()),
+            (None, Some(a)) => (a.version.to_string(), a.name.clone(), a.digest.to_string()),
+            (None, None) => Default::default(),
+        };
+        StatusLine {
+            version,
+            name,
+            state: entry.state,
+            applied_at: applied.map(|a| a.at.clone()),
+            applied_by: applied.map(|a| a.by.clone()),
+            took_ms: applied.map(|a| a.took_ms),
+            rows_affected: applied.map(|a| a.rows_affected),
+            digest,
+        }
+    }
+}
+
+/// The table of `status`.
+pub fn status_text(lines: &[StatusLine]) -> String {
+    let mut table = table(&["version", "name", "state", "applied at", "by", "time", "rows"], &[5, 6]);
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    for line in lines {
+        table.add_row([
+            line.version.clone(),
+            escape(&line.name),
+            line.state.to_string(),
+            or_dash(line.applied_at.clone()),
+            or_dash(line.applied_by.as_deref().map(escape)),
+            or_dash(line.took_ms.map(seconds)),
+            or_dash(line.rows_affected.map(|rows| rows.to_string())),
+        ]);
+    }
+    table.trim_fmt()
+}
+
+/// What `verify` found of one migration.
+#[derive(Serialize)]
+pub struct Verified {
+    version: Version,
+    verified: bool,
+    findings: Vec<Finding>,
+    #[serde(flatten)]
+    error: Option<ErrorJson>,
+    #[serde(skip)]
+    text: Option<String>,
+}
+
+impl Verified {
+    /// From the outcome of a migration's `verify`.
+    pub fn new(version: Version, outcome: crate::error::Result<Ran>) -> Self {
+        match outcome {
+            Ok(ran) => Verified { version, verified: true, findings: ran.findings, error: None, text: None },
+            Err(error) => Verified {
+                version,
+                verified: false,
+                findings: Vec::new(),
+                text: Some(super::error_text(&error)),
+                error: Some(error_json(&error)),
+            },
+        }
+    }
+
+    /// Whether everything was met.
+    pub fn is_verified(&self) -> bool {
+        self.verified
+    }
+}
+
+/// The findings of `verify`, a line each, and its errors.
+pub fn verified_text(all: &[Verified]) -> String {
+    let mut table = table(&["version", "check", "of", "seen"], &[]);
+    for one in all {
+        for finding in &one.findings {
+            table.add_row([
+                one.version.to_string(),
+                finding.kind.to_owned(),
+                escape(&finding.subject),
+                escape(&finding.seen),
+            ]);
+        }
+    }
+    let mut text = table.trim_fmt();
+    for one in all {
+        text.push('\n');
+        match &one.text {
+            Some(error) => text.push_str(error),
+            None => text.push_str(&format!("{} verified, {} checks met", one.version, one.findings.len())),
+        }
+    }
+    text
+}
