@@ -1,5 +1,7 @@
 //! `wasmigrate build` with the real cargo: the same sources give the same bytes, wherever they lie.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop where it likes")]
+
 use std::path::Path;
 use std::process::{Command, Output};
 

@@ -29,6 +29,7 @@ pub(super) fn check_imports(origin: &str, imports: &[(&str, bool)]) -> Result<Op
         let message = format!("`{origin}` imports `{first}`, which is no interface of wasmigrate");
         let error = foreign[1..]
             .iter()
+            .take(20)
             .fold(Error::new(Code::ComponentImport, message), |error, name| {
                 error.cause(format!("it also imports `{name}`"))
             });

@@ -11,6 +11,6 @@ mod read;
 pub(crate) mod samples;
 
 pub use build::{Built, build};
-pub use encode::encode;
+pub use encode::{encode, encode_unchecked};
 pub use interface::{INTERFACES, PACKAGE};
 pub use read::{Component, MANIFEST_SECTION, MAX_BYTES, read, validate};

@@ -42,32 +42,30 @@ pub fn without_passwords(text: &str) -> String {
 
 /// Where the first password that is still there begins and ends.
 fn next_password(text: &str) -> Option<(usize, usize)> {
-    let stop = |text: &str| {
-        text.find(|c: char| c.is_whitespace() || "'\"\x1b".contains(c))
-            .unwrap_or(text.len())
-    };
-    let url = text.match_indices("://").find_map(|(at, mark)| {
+    let urls = text.match_indices("://").filter_map(|(at, mark)| {
         let start = at + mark.len();
-        let word = &text[start..start + stop(&text[start..])];
+        let word = word(&text[start..]);
         // a password may itself hold an `@` that was not escaped
         let login = &word[..word.rfind('@')?];
         let colon = login.find(':')?;
         Some((start + colon + 1, start + login.len()))
     });
-    let pair = text.match_indices("password=").find_map(|(at, mark)| {
-        let start = at + mark.len();
-        let value = text[start..].trim_start_matches(['\'', '"']);
+    let pairs = text.match_indices("password=").map(|(at, mark)| {
+        let value = text[at + mark.len()..].trim_start_matches(['\'', '"']);
         let start = text.len() - value.len();
-        Some((
-            start,
-            start + stop(value).min(value.find('&').unwrap_or(usize::MAX)),
-        ))
+        let word = word(value);
+        (start, start + word.find('&').unwrap_or(word.len()))
     });
-    [url, pair]
-        .into_iter()
-        .flatten()
+    urls.chain(pairs)
         .filter(|(start, end)| start < end && &text[*start..*end] != "***")
         .min()
+}
+
+/// The beginning of a text up to a space, a quote or the start of a colour.
+fn word(text: &str) -> &str {
+    text.split(|c: char| c.is_whitespace() || "'\"\x1b".contains(c))
+        .next()
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -118,6 +116,7 @@ mod tests {
                 "postgres://h/d?user=u&password=s&x=y",
                 "postgres://h/d?user=u&password=***&x=y",
             ),
+            ("password= password=x", "password= password=***"),
             ("postgres://u@h/d", "postgres://u@h/d"),
             ("https://example.org/a:b", "https://example.org/a:b"),
             ("no password", "no password"),
