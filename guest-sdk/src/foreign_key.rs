@@ -198,7 +198,7 @@ impl ForeignKey {
         }
     }
 
-    /// Drops it if it is there; tells whether it was.
+    /// Drops it by its name if it is there, however it is defined by now; tells whether it was.
     ///
     /// ```no_run
     /// # use wasmigrate_sdk::{ForeignKey, Result};
@@ -208,19 +208,17 @@ impl ForeignKey {
     /// ```
     ///
     /// # Errors
-    /// When something else has its name, or the host or the server refuses.
+    /// When the host or the server refuses.
     pub fn drop(&self) -> Result<bool> {
-        match checks::foreign_key_standing(&self.0)? {
-            Standing::Absent => Ok(false),
-            Standing::Equal | Standing::Invalid => {
-                execute(
-                    format!("{} DROP CONSTRAINT {}", self.alter(), Ident(&self.0.name)),
-                    params![],
-                )?;
-                Ok(true)
-            }
-            Standing::Different(what) => Err(self.taken(&what)),
+        if checks::constraint(self.0.table.clone(), &self.0.name)?.is_none() {
+            return Ok(false);
         }
+        let name = Ident(&self.0.name);
+        execute(
+            format!("{} DROP CONSTRAINT {name}", self.alter()),
+            params![],
+        )?;
+        Ok(true)
     }
 
     /// Requires that it is there, validated and equal to this definition.
