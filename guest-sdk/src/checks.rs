@@ -17,7 +17,7 @@
 //! ```
 
 use crate::bindings::wasmigrate::migration::checks as raw;
-use crate::{Result, Table, Value};
+use crate::{Result, Value};
 
 #[doc(inline)]
 pub use crate::bindings::wasmigrate::migration::types::Relation;
@@ -37,7 +37,7 @@ pub use raw::{
 ///
 /// # Errors
 /// When the host refuses.
-pub fn table_exists(table: Table) -> Result<bool> {
+pub fn table_exists(table: impl Into<Relation>) -> Result<bool> {
     Ok(raw::table_exists(&table.into())?)
 }
 
@@ -52,7 +52,7 @@ pub fn table_exists(table: Table) -> Result<bool> {
 ///
 /// # Errors
 /// When the host refuses.
-pub fn column(table: Table, name: &str) -> Result<Option<ColumnInfo>> {
+pub fn column(table: impl Into<Relation>, name: &str) -> Result<Option<ColumnInfo>> {
     Ok(raw::column(&table.into(), name)?)
 }
 
@@ -82,7 +82,7 @@ pub fn index(name: impl Into<Relation>) -> Result<Option<IndexInfo>> {
 ///
 /// # Errors
 /// When the host refuses.
-pub fn constraint(table: Table, name: &str) -> Result<Option<ConstraintInfo>> {
+pub fn constraint(table: impl Into<Relation>, name: &str) -> Result<Option<ConstraintInfo>> {
     Ok(raw::constraint(&table.into(), name)?)
 }
 
@@ -210,7 +210,7 @@ pub fn require_extension(name: &str) -> Result<()> {
 }
 
 /// Requires that the planner can answer a query by an index: an [`Index`](crate::Index), or its name with
-/// its schema as a [`Table`].
+/// its schema as a [`Table`](crate::Table).
 ///
 /// ```no_run
 /// # use wasmigrate_sdk::{Result, Table, checks, params};

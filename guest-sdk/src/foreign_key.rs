@@ -153,27 +153,23 @@ impl ForeignKey {
     /// # Errors
     /// When something else has its name, when rows violate it, or when the host or the server refuses.
     pub fn ensure(&self) -> Result<Ensured> {
-        let stepwise = mode() == Mode::Stepwise;
-        let ensured = match checks::foreign_key_standing(&self.0)? {
-            Standing::Equal => return Ok(Ensured::Kept),
+        let at_once = mode() == Mode::Transactional;
+        let (ensured, validated) = match checks::foreign_key_standing(&self.0)? {
+            Standing::Equal => (Ensured::Kept, true),
+            Standing::Invalid => (Ensured::Mended, false),
             Standing::Absent => {
-                execute(self.add_sql(!stepwise), params![])?;
-                if !stepwise {
-                    return Ok(Ensured::Created);
-                }
-                Ensured::Created
+                execute(self.add_sql(at_once), params![])?;
+                (Ensured::Created, at_once)
             }
-            Standing::Invalid => Ensured::Mended,
             Standing::Different(what) => return Err(self.taken(&what)),
         };
-        execute(
-            format!(
-                "{} VALIDATE CONSTRAINT {}",
-                self.alter(),
-                Ident(&self.0.name)
-            ),
-            params![],
-        )?;
+        if !validated {
+            let name = Ident(&self.0.name);
+            execute(
+                format!("{} VALIDATE CONSTRAINT {name}", self.alter()),
+                params![],
+            )?;
+        }
         Ok(ensured)
     }
 
@@ -202,7 +198,7 @@ impl ForeignKey {
         }
     }
 
-    /// Drops it if it is there; tells whether it was.
+    /// Drops it by its name if it is there, however it is defined by now; tells whether it was.
     ///
     /// ```no_run
     /// # use wasmigrate_sdk::{ForeignKey, Result};
@@ -212,19 +208,17 @@ impl ForeignKey {
     /// ```
     ///
     /// # Errors
-    /// When something else has its name, or the host or the server refuses.
+    /// When the host or the server refuses.
     pub fn drop(&self) -> Result<bool> {
-        match checks::foreign_key_standing(&self.0)? {
-            Standing::Absent => Ok(false),
-            Standing::Equal | Standing::Invalid => {
-                execute(
-                    format!("{} DROP CONSTRAINT {}", self.alter(), Ident(&self.0.name)),
-                    params![],
-                )?;
-                Ok(true)
-            }
-            Standing::Different(what) => Err(self.taken(&what)),
+        if checks::constraint(self.0.table.clone(), &self.0.name)?.is_none() {
+            return Ok(false);
         }
+        let name = Ident(&self.0.name);
+        execute(
+            format!("{} DROP CONSTRAINT {name}", self.alter()),
+            params![],
+        )?;
+        Ok(true)
     }
 
     /// Requires that it is there, validated and equal to this definition.

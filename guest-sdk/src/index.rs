@@ -225,7 +225,7 @@ impl Index {
         Ok(ensured)
     }
 
-    /// Drops the index if it is there; tells whether it was.
+    /// Drops the index by its name if it is there, however it is defined by now; tells whether it was.
     ///
     /// ```no_run
     /// # use wasmigrate_sdk::{Index, Result, Table};

@@ -20,7 +20,7 @@ pub fn mode() -> Mode {
 }
 
 /// The text of a setting: the operator's choice, or the default of the manifest. See
-/// [`setting!`](crate::setting) for a setting as an enum.
+/// [`setting!`](crate::setting!) for a setting as an enum.
 ///
 /// ```no_run
 /// # fn example() -> wasmigrate_sdk::Result<()> {

@@ -7,7 +7,7 @@ use wasmigrate_sdk::prelude::*;
 setting! {
     /// How much.
     pub enum Amount = "amount" {
-        /// Exactly what the manifest's limit allows.
+        /// All that the manifest's limit allows, but for a little that the rest of the call takes.
         AtLimit = "at-limit",
         /// A little more.
         PastLimit = "past-limit",
