@@ -124,7 +124,7 @@ impl Screen {
 /// A table a reader can also cut with `awk`: no lines, two blanks between columns.
 fn table(header: &[&str], right: &[usize]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(header.to_vec());
+    table.load_style(presets::NOTHING).set_header(header.to_vec());
     for (place, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
         if right.contains(&place) {
