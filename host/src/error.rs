@@ -10,6 +10,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 macro_rules! codes {
     ($($variant:ident $name:literal $exit:literal $help:literal;)*) => {
         /// What went wrong, as a name that stays the same over releases.
+        // the texts speak of [limits], which is no link
+        #[allow(rustdoc::broken_intra_doc_links)]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Code {
             $(#[doc = $help] $variant,)*

@@ -43,7 +43,9 @@ pub struct History {
 impl History {
     /// The applied migration of that version.
     pub fn find(&self, version: &Version) -> Option<&Applied> {
-        self.applied.iter().find(|applied| applied.version == *version)
+        self.applied
+            .iter()
+            .find(|applied| applied.version == *version)
     }
 }
 
@@ -110,21 +112,32 @@ pub fn compare<'a>(migrations: &'a [Migration], history: &'a History) -> Vec<Ent
                 None if newest.is_some_and(|newest| migration.version() < newest) => State::Late,
                 None => State::Pending,
             };
-            Entry { migration: Some(migration), applied, state }
+            Entry {
+                migration: Some(migration),
+                applied,
+                state,
+            }
         })
         .collect();
     let missing = history
         .applied
         .iter()
         .filter(|applied| !migrations.iter().any(|m| *m.version() == applied.version))
-        .map(|applied| Entry { migration: None, applied: Some(applied), state: State::Missing });
+        .map(|applied| Entry {
+            migration: None,
+            applied: Some(applied),
+            state: State::Missing,
+        });
     entries.extend(missing);
     entries.sort_by(|a, b| version(a).cmp(&version(b)));
     entries
 }
 
 fn version<'a>(entry: &Entry<'a>) -> Option<&'a Version> {
-    entry.migration.map(Migration::version).or(entry.applied.map(|applied| &applied.version))
+    entry
+        .migration
+        .map(Migration::version)
+        .or(entry.applied.map(|applied| &applied.version))
 }
 
 /// What `up` has to apply, in order. Refuses a history that the folder does not continue.
@@ -135,13 +148,28 @@ pub fn up<'a>(
     allow_late: bool,
 ) -> Result<Vec<&'a Migration>> {
     let entries = compare(migrations, history);
-    refuse(&entries, State::Missing, Code::HistoryMissing, "applied, but not in the folder",
-        "put the component back, or point --migrations at the folder that holds it")?;
-    refuse(&entries, State::Divergent, Code::HistoryDivergent, "applied from another component",
-        "restore the component that was applied; a further change is a new migration")?;
+    refuse(
+        &entries,
+        State::Missing,
+        Code::HistoryMissing,
+        "applied, but not in the folder",
+        "put the component back, or point --migrations at the folder that holds it",
+    )?;
+    refuse(
+        &entries,
+        State::Divergent,
+        Code::HistoryDivergent,
+        "applied from another component",
+        "restore the component that was applied; a further change is a new migration",
+    )?;
     if !allow_late {
-        refuse(&entries, State::Late, Code::HistoryLate, "older than what is applied",
-            "give it a version above the newest applied one and build it again, or say --allow-late")?;
+        refuse(
+            &entries,
+            State::Late,
+            Code::HistoryLate,
+            "older than what is applied",
+            "give it a version above the newest applied one and build it again, or say --allow-late",
+        )?;
     }
     if let Some(to) = to {
         known(migrations, history, to)?;
@@ -190,32 +218,57 @@ pub fn down<'a>(
         Undo::All => history.applied.iter().collect(),
         Undo::To(to) => {
             known(migrations, history, to)?;
-            history.applied.iter().filter(|applied| applied.version > *to).collect()
+            history
+                .applied
+                .iter()
+                .filter(|applied| applied.version > *to)
+                .collect()
         }
         Undo::Only(wanted) => vec![find_applied(history, wanted)?],
     };
     let mut chosen = Vec::new();
     for entry in compare(migrations, history) {
-        let Some(applied) = entry.applied else { continue };
-        let target = targets.iter().any(|target| target.version == applied.version);
+        let Some(applied) = entry.applied else {
+            continue;
+        };
+        let target = targets
+            .iter()
+            .any(|target| target.version == applied.version);
         if !target {
             let needed = entry.migration.and_then(|migration| {
-                migration.manifest.after.iter().find(|after| targets.iter().any(|t| t.version == **after))
+                migration
+                    .manifest
+                    .after
+                    .iter()
+                    .find(|after| targets.iter().any(|t| t.version == **after))
             });
             if let Some(needed) = needed {
                 return Err(Error::new(
                     Code::HistoryDependent,
-                    format!("failed to undo {needed}: {} depends on it and is applied", entry.label()),
+                    format!(
+                        "failed to undo {needed}: {} depends on it and is applied",
+                        entry.label()
+                    ),
                 )
                 .hint(format!("undo {} first", applied.version)));
             }
             continue;
         }
         let one = std::slice::from_ref(&entry);
-        refuse(one, State::Missing, Code::HistoryMissing, "to be undone, but not in the folder",
-            "put the component back: its `down` is needed")?;
-        refuse(one, State::Divergent, Code::HistoryDivergent, "applied from another component",
-            "restore the component that was applied: its `down` is the one that fits")?;
+        refuse(
+            one,
+            State::Missing,
+            Code::HistoryMissing,
+            "to be undone, but not in the folder",
+            "put the component back: its `down` is needed",
+        )?;
+        refuse(
+            one,
+            State::Divergent,
+            Code::HistoryDivergent,
+            "applied from another component",
+            "restore the component that was applied: its `down` is the one that fits",
+        )?;
         chosen.extend(entry.migration);
     }
     chosen.reverse();
@@ -228,18 +281,39 @@ pub fn verify<'a>(
     history: &'a History,
     only: Option<&str>,
 ) -> Result<Vec<&'a Migration>> {
-    let only = only.map(|wanted| find_applied(history, wanted)).transpose()?;
+    let only = only
+        .map(|wanted| find_applied(history, wanted))
+        .transpose()?;
     let entries: Vec<Entry<'a>> = compare(migrations, history)
         .into_iter()
         .filter(|entry| entry.applied.is_some())
-        .filter(|entry| only.is_none_or(|only| entry.applied.is_some_and(|a| a.version == only.version)))
-        .map(|entry| Entry { migration: entry.migration, applied: None, state: entry.state })
+        .filter(|entry| {
+            only.is_none_or(|only| entry.applied.is_some_and(|a| a.version == only.version))
+        })
+        .map(|entry| Entry {
+            migration: entry.migration,
+            applied: None,
+            state: entry.state,
+        })
         .collect();
-    refuse(&entries, State::Missing, Code::HistoryMissing, "applied, but not in the folder",
-        "put the component back: its `verify` is needed")?;
-    refuse(&entries, State::Divergent, Code::HistoryDivergent, "applied from another component",
-        "restore the component that was applied: its `verify` is the one that fits")?;
-    Ok(entries.into_iter().filter_map(|entry| entry.migration).collect())
+    refuse(
+        &entries,
+        State::Missing,
+        Code::HistoryMissing,
+        "applied, but not in the folder",
+        "put the component back: its `verify` is needed",
+    )?;
+    refuse(
+        &entries,
+        State::Divergent,
+        Code::HistoryDivergent,
+        "applied from another component",
+        "restore the component that was applied: its `verify` is the one that fits",
+    )?;
+    Ok(entries
+        .into_iter()
+        .filter_map(|entry| entry.migration)
+        .collect())
 }
 
 /// The operator's choices for a migration, with the defaults of its manifest filled in. Choices that it
@@ -247,7 +321,10 @@ pub fn verify<'a>(
 pub fn settings(manifest: &Manifest, chosen: &[(String, String)]) -> Result<Settings> {
     let mut settings = Settings::new();
     for (name, setting) in &manifest.settings {
-        let choice = chosen.iter().rev().find(|(chosen, _)| chosen == name.as_str());
+        let choice = chosen
+            .iter()
+            .rev()
+            .find(|(chosen, _)| chosen == name.as_str());
         let value = choice.map_or(&setting.default, |(_, value)| value);
         if !setting.values.contains(value) {
             return Err(Error::new(
@@ -274,10 +351,11 @@ fn find_applied<'a>(history: &'a History, wanted: &str) -> Result<&'a Applied> {
             format!("failed to choose: more than one applied migration is named {wanted}"),
         )
         .hint("give its version instead")),
-        (None, _) => {
-            Err(Error::new(Code::MigrationUnknown, format!("failed to find an applied migration {wanted}"))
-                .hint("`wasmigrate status` lists what is applied"))
-        }
+        (None, _) => Err(Error::new(
+            Code::MigrationUnknown,
+            format!("failed to find an applied migration {wanted}"),
+        )
+        .hint("`wasmigrate status` lists what is applied")),
     }
 }
 
@@ -286,21 +364,37 @@ fn label(migration: &Migration) -> String {
 }
 
 fn known(migrations: &[Migration], history: &History, version: &Version) -> Result<()> {
-    let known = migrations.iter().any(|migration| migration.version() == version)
+    let known = migrations
+        .iter()
+        .any(|migration| migration.version() == version)
         || history.find(version).is_some();
     if known {
         return Ok(());
     }
-    Err(Error::new(Code::MigrationUnknown, format!("failed to find a migration {version}"))
-        .hint("`wasmigrate status` lists the versions"))
+    Err(Error::new(
+        Code::MigrationUnknown,
+        format!("failed to find a migration {version}"),
+    )
+    .hint("`wasmigrate status` lists the versions"))
 }
 
 fn refuse(entries: &[Entry<'_>], state: State, code: Code, what: &str, hint: &str) -> Result<()> {
     let mut found = entries.iter().filter(|entry| entry.state == state);
-    let Some(first) = found.next() else { return Ok(()) };
-    let mut error = Error::new(code, format!("failed to match files and history: {} is {what}", first.label()));
+    let Some(first) = found.next() else {
+        return Ok(());
+    };
+    let mut error = Error::new(
+        code,
+        format!(
+            "failed to match files and history: {} is {what}",
+            first.label()
+        ),
+    );
     if let (Some(migration), Some(applied)) = (first.migration, first.applied) {
-        error = error.cause(format!("applied digest {}, the file's {}", applied.digest, migration.digest));
+        error = error.cause(format!(
+            "applied digest {}, the file's {}",
+            applied.digest, migration.digest
+        ));
     }
     for entry in found {
         error = error.cause(format!("{} too", entry.label()));
@@ -345,72 +439,143 @@ mod tests {
 
     #[test]
     fn up_applies_what_is_pending_in_order() {
-        let files = [migration("1", &[]), migration("2", &["1"]), migration("3", &["1"])];
+        let files = [
+            migration("1", &[]),
+            migration("2", &["1"]),
+            migration("3", &["1"]),
+        ];
         let done = history(&[&files[0]]);
-        assert_eq!(versions(up(&files, &done, None, false)).unwrap(), ["2", "3"]);
+        assert_eq!(
+            versions(up(&files, &done, None, false)).unwrap(),
+            ["2", "3"]
+        );
         let to = "2".parse().unwrap();
-        assert_eq!(versions(up(&files, &done, Some(&to), false)).unwrap(), ["2"]);
+        assert_eq!(
+            versions(up(&files, &done, Some(&to), false)).unwrap(),
+            ["2"]
+        );
         let all = history(&[&files[0], &files[1], &files[2]]);
         assert!(versions(up(&files, &all, None, false)).unwrap().is_empty());
     }
 
     #[test]
     fn up_refuses_a_history_that_the_folder_does_not_continue() {
-        let [one, two, three] = [migration("1", &[]), migration("2", &[]), migration("3", &[])];
+        let [one, two, three] = [
+            migration("1", &[]),
+            migration("2", &[]),
+            migration("3", &[]),
+        ];
         let missing = history(&[&one, &two]);
-        assert_eq!(versions(up(&[two.clone()], &missing, None, false)), Err(Code::HistoryMissing));
+        assert_eq!(
+            versions(up(&[two.clone()], &missing, None, false)),
+            Err(Code::HistoryMissing)
+        );
         let other = migration("1", &["0"]);
-        assert_eq!(versions(up(&[other], &history(&[&one]), None, false)), Err(Code::HistoryDivergent));
+        assert_eq!(
+            versions(up(&[other], &history(&[&one]), None, false)),
+            Err(Code::HistoryDivergent)
+        );
         let files = [one, two.clone(), three];
         let late = history(&[&two]);
-        assert_eq!(versions(up(&files, &late, None, false)), Err(Code::HistoryLate));
+        assert_eq!(
+            versions(up(&files, &late, None, false)),
+            Err(Code::HistoryLate)
+        );
         assert_eq!(versions(up(&files, &late, None, true)).unwrap(), ["1", "3"]);
         let unknown = "9".parse().unwrap();
         let none = History::default();
-        assert_eq!(versions(up(&files, &none, Some(&unknown), false)), Err(Code::MigrationUnknown));
+        assert_eq!(
+            versions(up(&files, &none, Some(&unknown), false)),
+            Err(Code::MigrationUnknown)
+        );
     }
 
     #[test]
     fn up_refuses_an_order_that_after_forbids() {
         let none = History::default();
         let files = [migration("1", &["2"]), migration("2", &[])];
-        assert_eq!(versions(up(&files, &none, None, false)), Err(Code::HistoryOrder));
+        assert_eq!(
+            versions(up(&files, &none, None, false)),
+            Err(Code::HistoryOrder)
+        );
         let alone = [migration("2", &["1"])];
-        assert_eq!(versions(up(&alone, &none, None, false)), Err(Code::HistoryOrder));
+        assert_eq!(
+            versions(up(&alone, &none, None, false)),
+            Err(Code::HistoryOrder)
+        );
     }
 
     #[test]
     fn down_goes_backwards_and_keeps_what_others_need() {
-        let files = [migration("1", &[]), migration("2", &["1"]), migration("3", &[])];
+        let files = [
+            migration("1", &[]),
+            migration("2", &["1"]),
+            migration("3", &[]),
+        ];
         let all = history(&[&files[0], &files[1], &files[2]]);
         assert_eq!(versions(down(&files, &all, &Undo::Last)).unwrap(), ["3"]);
-        assert_eq!(versions(down(&files, &all, &Undo::All)).unwrap(), ["3", "2", "1"]);
+        assert_eq!(
+            versions(down(&files, &all, &Undo::All)).unwrap(),
+            ["3", "2", "1"]
+        );
         let to = Undo::To("1".parse().unwrap());
         assert_eq!(versions(down(&files, &all, &to)).unwrap(), ["3", "2"]);
-        assert_eq!(versions(down(&files, &all, &Undo::Only("m2".into()))).unwrap(), ["2"]);
-        assert_eq!(versions(down(&files, &all, &Undo::Only("3".into()))).unwrap(), ["3"]);
+        assert_eq!(
+            versions(down(&files, &all, &Undo::Only("m2".into()))).unwrap(),
+            ["2"]
+        );
+        assert_eq!(
+            versions(down(&files, &all, &Undo::Only("3".into()))).unwrap(),
+            ["3"]
+        );
         let needed = Undo::Only("m1".into());
-        assert_eq!(versions(down(&files, &all, &needed)), Err(Code::HistoryDependent));
+        assert_eq!(
+            versions(down(&files, &all, &needed)),
+            Err(Code::HistoryDependent)
+        );
         let unknown = Undo::Only("m9".into());
-        assert_eq!(versions(down(&files, &all, &unknown)), Err(Code::MigrationUnknown));
-        assert!(versions(down(&files, &History::default(), &Undo::Last)).unwrap().is_empty());
+        assert_eq!(
+            versions(down(&files, &all, &unknown)),
+            Err(Code::MigrationUnknown)
+        );
+        assert!(
+            versions(down(&files, &History::default(), &Undo::Last))
+                .unwrap()
+                .is_empty()
+        );
     }
 
     #[test]
     fn down_needs_the_very_component_that_was_applied() {
         let [one, two] = [migration("1", &[]), migration("2", &[])];
         let all = history(&[&one, &two]);
-        assert_eq!(versions(down(&[one.clone()], &all, &Undo::Last)), Err(Code::HistoryMissing));
+        assert_eq!(
+            versions(down(&[one.clone()], &all, &Undo::Last)),
+            Err(Code::HistoryMissing)
+        );
         let other = migration("2", &["1"]);
-        assert_eq!(versions(down(&[one, other], &all, &Undo::Last)), Err(Code::HistoryDivergent));
+        assert_eq!(
+            versions(down(&[one, other], &all, &Undo::Last)),
+            Err(Code::HistoryDivergent)
+        );
     }
 
     #[test]
     fn every_version_has_one_state() {
-        let [one, two, three] = [migration("1", &[]), migration("2", &[]), migration("4", &[])];
+        let [one, two, three] = [
+            migration("1", &[]),
+            migration("2", &[]),
+            migration("4", &[]),
+        ];
         let done = history(&[&two, &migration("3", &[])]);
         let files = [one, two, three];
-        let states: Vec<State> = compare(&files, &done).iter().map(|entry| entry.state).collect();
-        assert_eq!(states, [State::Late, State::Applied, State::Missing, State::Pending]);
+        let states: Vec<State> = compare(&files, &done)
+            .iter()
+            .map(|entry| entry.state)
+            .collect();
+        assert_eq!(
+            states,
+            [State::Late, State::Applied, State::Missing, State::Pending]
+        );
     }
 }

@@ -7,3 +7,5 @@
 )]
 
 mod connection;
+mod lifecycle;
+mod support;

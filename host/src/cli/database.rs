@@ -72,7 +72,11 @@ pub fn compiler() -> Compiler {
 pub fn embedded(context: &Context) -> Result<(Embedded, Address)> {
     context.screen.detail("starting a throwaway PostgreSQL");
     let server = Embedded::start(&embedded::Options::default())?;
-    context.screen.detail(format!("PostgreSQL {} in {}", server.version(), server.bin_dir().display()));
+    context.screen.detail(format!(
+        "PostgreSQL {} in {}",
+        server.version(),
+        server.bin_dir().display()
+    ));
     let address = Address::resolve(Some(&server.url("postgres")), None, &|_: &str| None)?;
     Ok((server, address))
 }

@@ -34,7 +34,9 @@ impl Args {
         context.screen.say("starting a throwaway PostgreSQL");
         let (server, address) = embedded(context)?;
         let (rows, orphans) = (self.rows, self.orphans);
-        context.screen.say(format!("loading White Cross: {rows} rows a table, {orphans} orphaned logs"));
+        context.screen.say(format!(
+            "loading White Cross: {rows} rows a table, {orphans} orphaned logs"
+        ));
         let telling = Arc::new(Telling::new(context.screen));
         let (summary, end_state) = block_on(async {
             white_cross::load(&address, rows, orphans).await?;
@@ -49,18 +51,31 @@ impl Args {
         }
         let complete = end_state.is_complete();
         if context.screen.json {
-            context.screen.json(&Shown { ran: &summary.ran, end_state })?;
+            context.screen.json(&Shown {
+                ran: &summary.ran,
+                end_state,
+            })?;
         } else {
-            context.screen.summary(&summary, "nothing to do: the folder holds no migration")?;
+            context
+                .screen
+                .summary(&summary, "nothing to do: the folder holds no migration")?;
             context.screen.text(format_args!(
                 "{} of {} indexes valid, {} orphans, foreign key {}, extensions: {}",
                 end_state.indexes,
                 end_state.indexes_expected,
                 end_state.orphans,
-                if end_state.foreign_key { "in place" } else { "missing" },
+                if end_state.foreign_key {
+                    "in place"
+                } else {
+                    "missing"
+                },
                 end_state.extensions.join(", "),
             ))?;
         }
-        Ok(if complete { 0 } else { Code::VerificationFailed.exit() })
+        Ok(if complete {
+            0
+        } else {
+            Code::VerificationFailed.exit()
+        })
     }
 }

@@ -46,8 +46,18 @@ impl Args {
         };
         let telling = Arc::new(Telling::new(context.screen));
         let summary = block_on(async {
-            Ok(migrator::down(&address, &migrations, &mut compiler(), &undo, &options, telling).await)
+            Ok(migrator::down(
+                &address,
+                &migrations,
+                &mut compiler(),
+                &undo,
+                &options,
+                telling,
+            )
+            .await)
         })?;
-        context.screen.summary(&summary, "nothing to do: no such migration is applied")
+        context
+            .screen
+            .summary(&summary, "nothing to do: no such migration is applied")
     }
 }

@@ -65,6 +65,8 @@ impl Args {
             load(&address, &load_first).await?;
             Ok(migrator::up(&address, &migrations, &mut compiler(), &options, telling).await)
         })?;
-        context.screen.summary(&summary, "nothing to do: every migration is applied")
+        context
+            .screen
+            .summary(&summary, "nothing to do: every migration is applied")
     }
 }

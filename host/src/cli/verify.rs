@@ -33,13 +33,21 @@ impl Args {
             &options,
             telling,
         ))?;
-        let verified: Vec<Verified> =
-            outcomes.into_iter().map(|(version, outcome)| Verified::new(version, outcome)).collect();
-        context.screen.data(&verified, || match verified.is_empty() {
-            true => "nothing to verify: no migration is applied".to_owned(),
-            false => verified_text(&verified),
-        })?;
+        let verified: Vec<Verified> = outcomes
+            .into_iter()
+            .map(|(version, outcome)| Verified::new(version, outcome))
+            .collect();
+        context
+            .screen
+            .data(&verified, || match verified.is_empty() {
+                true => "nothing to verify: no migration is applied".to_owned(),
+                false => verified_text(&verified),
+            })?;
         let met = verified.iter().all(Verified::is_verified);
-        Ok(if met { 0 } else { Code::VerificationFailed.exit() })
+        Ok(if met {
+            0
+        } else {
+            Code::VerificationFailed.exit()
+        })
     }
 }

@@ -55,10 +55,12 @@ impl Session {
         sql: &str,
         params: &[&str],
     ) -> Result<Option<T>, Failure> {
-        let Some(text) = self.text(sql, params).await? else { return Ok(None) };
-        serde_json::from_str(&text)
-            .map(Some)
-            .map_err(|error| Failure::Unusable(format!("the catalog's answer is not understood: {error}")))
+        let Some(text) = self.text(sql, params).await? else {
+            return Ok(None);
+        };
+        serde_json::from_str(&text).map(Some).map_err(|error| {
+            Failure::Unusable(format!("the catalog's answer is not understood: {error}"))
+        })
     }
 
     /// Whether a table, view or materialized view of that name exists.

@@ -5,8 +5,8 @@
 
 use std::error::Error as StdError;
 
-use tokio_postgres::Row;
 use bytes::BytesMut;
+use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, IsNull, Kind, ToSql, Type, to_sql_checked};
 
 use super::timestamps;
@@ -61,7 +61,10 @@ pub struct Var {
 
 impl Default for Var {
     fn default() -> Self {
-        Var { offsets: vec![0], data: Vec::new() }
+        Var {
+            offsets: vec![0],
+            data: Vec::new(),
+        }
     }
 }
 
@@ -70,7 +73,8 @@ impl Var {
     pub fn push(&mut self, bytes: &[u8]) {
         self.data.extend_from_slice(bytes);
         // a batch is limited to far less than 4 GiB before it grows this far
-        self.offsets.push(u32::try_from(self.data.len()).unwrap_or(u32::MAX));
+        self.offsets
+            .push(u32::try_from(self.data.len()).unwrap_or(u32::MAX));
     }
 }
 
@@ -126,7 +130,11 @@ impl Shape {
         let columns = columns
             .iter()
             .map(|column| {
-                (column.name().to_owned(), column.type_().clone(), form(column.type_()))
+                (
+                    column.name().to_owned(),
+                    column.type_().clone(),
+                    form(column.type_()),
+                )
             })
             .collect();
         Shape { columns }
@@ -139,12 +147,16 @@ impl Shape {
 
     /// Whether a column has no binary form of ours, so that the result must be read as text.
     pub fn needs_text(&self) -> bool {
-        self.columns.iter().any(|(_, _, form)| *form == Form::Foreign)
+        self.columns
+            .iter()
+            .any(|(_, _, form)| *form == Form::Foreign)
     }
 
     /// The columns without a binary form of ours, by their place.
     pub fn foreign(&self) -> Vec<usize> {
-        (0..self.columns.len()).filter(|&i| self.columns[i].2 == Form::Foreign).collect()
+        (0..self.columns.len())
+            .filter(|&i| self.columns[i].2 == Form::Foreign)
+            .collect()
     }
 
     /// The type of the column at that place.
@@ -154,8 +166,17 @@ impl Shape {
 
     /// An empty batch to fill.
     pub fn builder(&self, capacity: usize) -> Builder<'_> {
-        let columns = self.columns.iter().map(|(_, _, form)| Filling::new(*form, capacity)).collect();
-        Builder { shape: self, columns, length: 0, bytes: 0 }
+        let columns = self
+            .columns
+            .iter()
+            .map(|(_, _, form)| Filling::new(*form, capacity))
+            .collect();
+        Builder {
+            shape: self,
+            columns,
+            length: 0,
+            bytes: 0,
+        }
     }
 }
 
@@ -222,7 +243,12 @@ impl Filling {
             Form::Bytea => Data::Bytes(Var::default()),
             Form::Text | Form::Jsonb | Form::Uuid | Form::Foreign => Data::Text(Var::default()),
         };
-        Filling { form, data, validity: Vec::with_capacity(capacity.div_ceil(8)), nulls: false }
+        Filling {
+            form,
+            data,
+            validity: Vec::with_capacity(capacity.div_ceil(8)),
+            nulls: false,
+        }
     }
 
     fn mark(&mut self, row: usize, present: bool) {
@@ -312,11 +338,6 @@ fn uuid_text(raw: [u8; 16]) -> [u8; 36] {
 }
 
 impl Builder<'_> {
-    /// How many rows it holds.
-    pub fn length(&self) -> usize {
-        self.length
-    }
-
     /// How many bytes of values it holds, as the server sent them.
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -390,11 +411,18 @@ impl Builder<'_> {
             .map(|((name, ty, _), filling)| Column {
                 name: name.clone(),
                 type_name: ty.name().to_owned(),
-                validity: if filling.nulls { filling.validity } else { Vec::new() },
+                validity: if filling.nulls {
+                    filling.validity
+                } else {
+                    Vec::new()
+                },
                 data: filling.data,
             })
             .collect();
-        Batch { length: self.length, columns }
+        Batch {
+            length: self.length,
+            columns,
+        }
     }
 }
 
@@ -404,7 +432,10 @@ mod tests {
 
     #[test]
     fn uuids_read_as_psql_prints_them() {
-        let raw: [u8; 16] = hex::decode("00112233445566778899aabbccddeeff").unwrap().try_into().unwrap();
+        let raw: [u8; 16] = hex::decode("00112233445566778899aabbccddeeff")
+            .unwrap()
+            .try_into()
+            .unwrap();
         assert_eq!(&uuid_text(raw), b"00112233-4455-6677-8899-aabbccddeeff");
     }
 

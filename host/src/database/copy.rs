@@ -33,10 +33,18 @@ impl CopyIn {
         columns: &[String],
     ) -> Result<Self, Failure> {
         let list: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
-        let list = if list.is_empty() { String::new() } else { format!(" ({})", list.join(", ")) };
+        let list = if list.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", list.join(", "))
+        };
         let sql = format!("COPY {}{list} FROM STDIN", qualified(schema, table));
         let sink = Box::pin(client.copy_in(&sql).await?);
-        Ok(CopyIn { sink, columns: columns.len(), buffer: BytesMut::new() })
+        Ok(CopyIn {
+            sink,
+            columns: columns.len(),
+            buffer: BytesMut::new(),
+        })
     }
 
     /// Writes a batch. The caller has made sure that it is well formed, by [`check`].
@@ -91,7 +99,10 @@ pub fn check(batch: &Batch) -> Result<(), String> {
             },
         };
         if length != batch.length {
-            return bad(&format!("holds {length} values where the batch has {} rows", batch.length));
+            return bad(&format!(
+                "holds {length} values where the batch has {} rows",
+                batch.length
+            ));
         }
         if !column.validity.is_empty() && column.validity.len() < batch.length.div_ceil(8) {
             return bad("has a validity that is shorter than its rows");
@@ -100,7 +111,11 @@ pub fn check(batch: &Batch) -> Result<(), String> {
             if values.offsets[0] != 0 || !values.offsets.is_sorted() {
                 return bad("has offsets that do not ascend from 0");
             }
-            if values.offsets.last().is_some_and(|&end| end as usize > values.data.len()) {
+            if values
+                .offsets
+                .last()
+                .is_some_and(|&end| end as usize > values.data.len())
+            {
                 return bad("has offsets past the end of its data");
             }
         }
@@ -108,7 +123,11 @@ pub fn check(batch: &Batch) -> Result<(), String> {
             let Ok(text) = std::str::from_utf8(&values.data) else {
                 return bad("holds text that is not UTF-8");
             };
-            if values.offsets.iter().any(|&offset| !text.is_char_boundary(offset as usize)) {
+            if values
+                .offsets
+                .iter()
+                .any(|&offset| !text.is_char_boundary(offset as usize))
+            {
                 return bad("has an offset inside a character");
             }
             if values.data.contains(&0) {
@@ -120,7 +139,10 @@ pub fn check(batch: &Batch) -> Result<(), String> {
 }
 
 fn is_null(column: &Column, row: usize) -> bool {
-    column.validity.get(row / 8).is_some_and(|bits| bits & (1 << (row % 8)) == 0)
+    column
+        .validity
+        .get(row / 8)
+        .is_some_and(|bits| bits & (1 << (row % 8)) == 0)
 }
 
 fn value(values: &Var, row: usize) -> &[u8] {
@@ -170,21 +192,38 @@ mod tests {
     use super::*;
 
     fn column(data: Data) -> Column {
-        Column { name: String::new(), type_name: String::new(), validity: Vec::new(), data }
+        Column {
+            name: String::new(),
+            type_name: String::new(),
+            validity: Vec::new(),
+            data,
+        }
     }
 
     fn batch(length: usize, data: Data) -> Batch {
-        Batch { length, columns: vec![column(data)] }
+        Batch {
+            length,
+            columns: vec![column(data)],
+        }
     }
 
     fn var(offsets: &[u32], data: &[u8]) -> Var {
-        Var { offsets: offsets.to_vec(), data: data.to_vec() }
+        Var {
+            offsets: offsets.to_vec(),
+            data: data.to_vec(),
+        }
     }
 
     #[test]
     fn a_well_formed_batch_passes() {
-        assert_eq!(check(&batch(2, Data::Text(var(&[0, 1, 3], "aé".as_bytes())))), Ok(()));
-        assert_eq!(check(&batch(1, Data::Bytes(var(&[0, 2], &[0xff, 0])))), Ok(()));
+        assert_eq!(
+            check(&batch(2, Data::Text(var(&[0, 1, 3], "aé".as_bytes())))),
+            Ok(())
+        );
+        assert_eq!(
+            check(&batch(1, Data::Bytes(var(&[0, 2], &[0xff, 0])))),
+            Ok(())
+        );
     }
 
     /// A guest's offsets index the host's memory and its text reaches the server: each lie is refused.
@@ -194,10 +233,19 @@ mod tests {
             (batch(2, Data::Int64(vec![1])), "holds 1 values"),
             (batch(0, Data::Text(var(&[], b""))), "no offsets"),
             (batch(1, Data::Text(var(&[0, 9], b"abc"))), "past the end"),
-            (batch(2, Data::Text(var(&[0, 3, 1], b"abc"))), "do not ascend"),
+            (
+                batch(2, Data::Text(var(&[0, 3, 1], b"abc"))),
+                "do not ascend",
+            ),
             (batch(1, Data::Text(var(&[1, 2], b"abc"))), "do not ascend"),
-            (batch(1, Data::Text(var(&[0, 2], &[0xc3, 0x28]))), "not UTF-8"),
-            (batch(1, Data::Text(var(&[0, 1], "é".as_bytes()))), "inside a character"),
+            (
+                batch(1, Data::Text(var(&[0, 2], &[0xc3, 0x28]))),
+                "not UTF-8",
+            ),
+            (
+                batch(1, Data::Text(var(&[0, 1], "é".as_bytes()))),
+                "inside a character",
+            ),
             (batch(1, Data::Text(var(&[0, 1], &[0]))), "NUL"),
         ];
         for (batch, expected) in lies {

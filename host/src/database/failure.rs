@@ -63,8 +63,14 @@ impl Failure {
     pub fn error(self, code: Code, message: impl Into<String>) -> Error {
         match self {
             Failure::Server(refusal) => {
-                let code = if refusal.sqlstate == "42501" { Code::DatabasePrivilege } else { code };
-                Error::new(code, message).cause(&refusal.message).server(refusal.report())
+                let code = if refusal.sqlstate == "42501" {
+                    Code::DatabasePrivilege
+                } else {
+                    code
+                };
+                Error::new(code, message)
+                    .cause(&refusal.message)
+                    .server(refusal.report())
             }
             Failure::Lost(_) => Error::new(Code::DatabaseLost, message).cause(self),
             _ => Error::new(code, message).cause(self),

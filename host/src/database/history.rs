@@ -20,7 +20,12 @@ const LOOK: &str = "SELECT max(version) FROM wasmigrate.layout; \
 
 /// Looks at the history in one round trip, writing nothing; where the schema is missing it is empty.
 pub async fn look(connection: &Connection) -> Result<History> {
-    let messages = match connection.client.simple_query(LOOK).await.map_err(Failure::from) {
+    let messages = match connection
+        .client
+        .simple_query(LOOK)
+        .await
+        .map_err(Failure::from)
+    {
         Ok(messages) => messages,
         // undefined table, undefined schema: nothing was ever run here
         Err(Failure::Server(refusal)) if matches!(&refusal.sqlstate[..], "42P01" | "3F000") => {
@@ -30,7 +35,9 @@ pub async fn look(connection: &Connection) -> Result<History> {
     };
     let mut history = History::default();
     for message in messages {
-        let SimpleQueryMessage::Row(row) = message else { continue };
+        let SimpleQueryMessage::Row(row) = message else {
+            continue;
+        };
         if row.len() == 1 {
             history.layout = row.get(0).and_then(|text| text.parse().ok()).unwrap_or(0);
             schema::check(history.layout)?;
@@ -75,7 +82,11 @@ pub struct Outcome<'a> {
 }
 
 /// Writes the history row, in the migration's own transaction.
-pub async fn record(session: &Session, migration: &Migration, outcome: &Outcome<'_>) -> Result<(), Failure> {
+pub async fn record(
+    session: &Session,
+    migration: &Migration,
+    outcome: &Outcome<'_>,
+) -> Result<(), Failure> {
     let remembered = serde_json::json!(outcome.remembered).to_string();
     let number = |number: u64| Value::Int64(i64::try_from(number).unwrap_or(i64::MAX));
     let params = [
@@ -98,7 +109,13 @@ pub async fn record(session: &Session, migration: &Migration, outcome: &Outcome<
 /// Removes the history row, in the transaction that undoes the migration.
 pub async fn forget(session: &Session, version: &Version) -> Result<(), Failure> {
     let params = [Value::Text(version.to_string())];
-    session.execute("DELETE FROM wasmigrate.migration WHERE version = $1", &params).await.map(drop)
+    session
+        .execute(
+            "DELETE FROM wasmigrate.migration WHERE version = $1",
+            &params,
+        )
+        .await
+        .map(drop)
 }
 
 /// What is kept of the run that applied a migration, for its `down` and its `verify`.
@@ -116,5 +133,7 @@ pub async fn kept(session: &Session, version: &Version) -> Result<Kept> {
         FROM wasmigrate.migration m JOIN wasmigrate.run r ON r.id = m.run_id WHERE m.version = $1";
     let kept = session.json(sql, &[version.as_str()]).await;
     let what = "failed to read what is kept of the migration's run";
-    Ok(kept.map_err(|failure| failure.error(Code::Internal, what))?.unwrap_or_default())
+    Ok(kept
+        .map_err(|failure| failure.error(Code::Internal, what))?
+        .unwrap_or_default())
 }

@@ -92,10 +92,17 @@ pub struct Patience<'a> {
 
 /// Takes the run lock, on a session of its own.
 pub async fn acquire(session: &Session, patience: Patience<'_>) -> Result<()> {
-    let patience = Patience { end_after: None, ..patience };
+    let patience = Patience {
+        end_after: None,
+        ..patience
+    };
     take(session, RUN_LOCK, patience).await?.map_err(|holder| {
-        refused(holder, Code::LockNotAvailable, "failed to take the run lock in time")
-            .hint("another wasmigrate is at work on this database; wait longer with --wait")
+        refused(
+            holder,
+            Code::LockNotAvailable,
+            "failed to take the run lock in time",
+        )
+        .hint("another wasmigrate is at work on this database; wait longer with --wait")
     })
 }
 
@@ -160,7 +167,10 @@ pub async fn blockers(session: &Session, pid: i32) -> Result<Vec<Holder>, Failur
 pub async fn still_held(session: &Session) -> Result<()> {
     session.batch("SELECT 1").await.map_err(|failure| {
         failure
-            .error(Code::DatabaseLost, "failed to commit: the session that holds the run lock is gone")
+            .error(
+                Code::DatabaseLost,
+                "failed to commit: the session that holds the run lock is gone",
+            )
             .hint("the transaction was rolled back; run again")
     })
 }

@@ -18,8 +18,8 @@ mod timestamps;
 mod tls;
 mod values;
 
-pub use connect::{Canceller, Connection};
 pub use columns::{Batch, Column, Data, Var};
+pub use connect::{Canceller, Connection};
 pub use copy::{CopyIn, check as check_batch};
 pub use failure::{Failure, Refusal};
 pub use planned::IndexUse;
@@ -56,8 +56,14 @@ pub fn qualified(schema: &str, name: &str) -> String {
 /// A schema and a name for a reader: quoted only where they hold more than letters, digits and `_`.
 pub fn label(schema: &str, name: &str) -> String {
     let part = |name: &str| {
-        let plain = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-        if plain && !name.is_empty() { name.to_owned() } else { quoted(name) }
+        let plain = name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        if plain && !name.is_empty() {
+            name.to_owned()
+        } else {
+            quoted(name)
+        }
     };
     format!("{}.{}", part(schema), part(name))
 }
@@ -68,7 +74,10 @@ mod tests {
 
     #[test]
     fn names_are_quoted_for_sql_and_readable_for_people() {
-        assert_eq!(qualified("public", "current_user"), "\"public\".\"current_user\"");
+        assert_eq!(
+            qualified("public", "current_user"),
+            "\"public\".\"current_user\""
+        );
         assert_eq!(quoted("a\"; drop"), "\"a\"\"; drop\"");
         assert_eq!(label("public", "medication_logs"), "public.medication_logs");
         assert_eq!(label("public", "Logs"), "public.\"Logs\"");

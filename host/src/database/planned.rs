@@ -73,7 +73,9 @@ impl Session {
     }
 
     async fn explain(&self, sql: &str, params: &[Value]) -> Result<Plan, Failure> {
-        let text = self.first_text(&format!("EXPLAIN (FORMAT JSON) {sql}"), params).await?;
+        let text = self
+            .first_text(&format!("EXPLAIN (FORMAT JSON) {sql}"), params)
+            .await?;
         let plan = serde_json::from_str(&text.unwrap_or_default()).unwrap_or_default();
         let mut found = Plan::default();
         found.collect(&plan);
@@ -95,8 +97,12 @@ impl Plan {
                 let text = |key: &str| fields.get(key).and_then(|value| value.as_str());
                 if let Some(index) = text("Index Name") {
                     self.indexes.push(index.to_owned());
-                    self.scans.push(format!("{} on {index}", text("Node Type").unwrap_or("scan")));
-                } else if let (Some(kind), Some(table)) = (text("Node Type"), text("Relation Name")) {
+                    self.scans.push(format!(
+                        "{} on {index}",
+                        text("Node Type").unwrap_or("scan")
+                    ));
+                } else if let (Some(kind), Some(table)) = (text("Node Type"), text("Relation Name"))
+                {
                     if kind != "Bitmap Heap Scan" {
                         self.scans.push(format!("{kind} on {table}"));
                     }
@@ -108,7 +114,11 @@ impl Plan {
     }
 
     fn words(&self) -> String {
-        if self.scans.is_empty() { "no scan of a table".into() } else { self.scans.join(", ") }
+        if self.scans.is_empty() {
+            "no scan of a table".into()
+        } else {
+            self.scans.join(", ")
+        }
     }
 }
 

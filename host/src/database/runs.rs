@@ -38,16 +38,28 @@ pub async fn start(
     ];
     let id = lock.first_text(sql, &params).await.map_err(failed)?;
     id.and_then(|id| id.parse().ok()).ok_or_else(|| {
-        Error::new(Code::DatabaseLost, "failed to record the run: the work session is gone")
+        Error::new(
+            Code::DatabaseLost,
+            "failed to record the run: the work session is gone",
+        )
     })
 }
 
 /// Records the end of a run.
 pub async fn end(lock: &Session, run: i64, error: Option<&Error>) -> Result<()> {
     let text = |text: Option<&str>| text.map_or(Value::Null, |text| Value::Text(text.to_owned()));
-    let sqlstate = error.and_then(Error::server_report).map(|report| report.sqlstate.as_str());
+    let sqlstate = error
+        .and_then(Error::server_report)
+        .map(|report| report.sqlstate.as_str());
     let params = [
-        Value::Text(if error.is_none() { "committed" } else { "failed" }.to_owned()),
+        Value::Text(
+            if error.is_none() {
+                "committed"
+            } else {
+                "failed"
+            }
+            .to_owned(),
+        ),
         text(error.map(|error| error.code().name())),
         text(sqlstate),
         Value::Int64(run),

@@ -49,14 +49,23 @@ pub struct Rows {
 
 #[derive(Debug)]
 enum Source {
-    Cursor { name: String, shape: Shape, fetch: usize },
+    Cursor {
+        name: String,
+        shape: Shape,
+        fetch: usize,
+    },
     Buffered(VecDeque<Batch>),
 }
 
 impl Session {
     /// A session on that connection; a batch of rows holds at most `row_bytes` bytes.
     pub fn new(connection: Connection) -> Self {
-        Session { connection, row_bytes: usize::MAX, cursors_made: 0, cursors_open: 0 }
+        Session {
+            connection,
+            row_bytes: usize::MAX,
+            cursors_made: 0,
+            cursors_open: 0,
+        }
     }
 
     /// Sets the most bytes that a batch of rows may hold.
@@ -90,8 +99,10 @@ impl Session {
 
     /// Runs the host's own statement that returns one text at most, with text parameters.
     pub async fn text(&self, sql: &str, params: &[&str]) -> Result<Option<String>, Failure> {
-        let params: Vec<(&(dyn ToSql + Sync), Type)> =
-            params.iter().map(|p| (p as &(dyn ToSql + Sync), Type::TEXT)).collect();
+        let params: Vec<(&(dyn ToSql + Sync), Type)> = params
+            .iter()
+            .map(|p| (p as &(dyn ToSql + Sync), Type::TEXT))
+            .collect();
         let row = self.client().query_typed_opt(sql, &params).await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?.flatten())
     }
@@ -119,7 +130,9 @@ impl Session {
         let mut first = None;
         while let Some(row) = stream.try_next().await? {
             if first.is_none() {
-                first = row.try_get::<_, Option<Raw<'_>>>(0)?.map(|raw| raw.0.to_vec());
+                first = row
+                    .try_get::<_, Option<Raw<'_>>>(0)?
+                    .map(|raw| raw.0.to_vec());
             }
         }
         Ok(first.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
@@ -135,7 +148,9 @@ impl Session {
         let statement = self.client().prepare(sql).await?;
         let shape = Shape::new(statement.columns());
         if shape.is_empty() {
-            return Err(Failure::Unusable("the statement returns no rows: use execute".into()));
+            return Err(Failure::Unusable(
+                "the statement returns no rows: use execute".into(),
+            ));
         }
         let source = match reading {
             Reading::Cursor => {
@@ -144,7 +159,11 @@ impl Session {
                 let declare = format!("DECLARE {name} NO SCROLL CURSOR FOR {sql}");
                 self.execute(&declare, params).await?;
                 self.cursors_open += 1;
-                Source::Cursor { name, shape, fetch: FIRST_FETCH }
+                Source::Cursor {
+                    name,
+                    shape,
+                    fetch: FIRST_FETCH,
+                }
             }
             Reading::Buffered => Source::Buffered(self.buffer(&shape, sql, params).await?),
         };
@@ -237,7 +256,9 @@ impl Session {
         let mut builder = shape.builder(fetch);
         while let Some(message) = stream.try_next().await? {
             if let SimpleQueryMessage::Row(row) = message {
-                builder.push_texts(|place| row.get(place)).ok_or_else(unreadable)?;
+                builder
+                    .push_texts(|place| row.get(place))
+                    .ok_or_else(unreadable)?;
                 if builder.bytes() > self.row_bytes {
                     return Err(Failure::TooLarge(self.row_bytes));
                 }
@@ -270,7 +291,9 @@ impl Session {
             let mut builder = shape.builder(rows.len());
             for (number, row) in rows.iter().enumerate() {
                 let texts = &texts[number * foreign.len()..][..foreign.len()];
-                builder.push_mixed(row, &foreign, texts).ok_or_else(unreadable)?;
+                builder
+                    .push_mixed(row, &foreign, texts)
+                    .ok_or_else(unreadable)?;
             }
             batches.push_back(builder.finish());
         }
@@ -297,7 +320,9 @@ impl Session {
         let mut texts = Vec::with_capacity(values.len());
         for values in values.chunks(AT_ONCE) {
             let list: Vec<String> = (1..=values.len())
-                .map(|n| format!("CASE WHEN ${n} IS NOT NULL THEN pg_catalog.format('%s', ${n}) END"))
+                .map(|n| {
+                    format!("CASE WHEN ${n} IS NOT NULL THEN pg_catalog.format('%s', ${n}) END")
+                })
                 .collect();
             let sql = format!("SELECT {}", list.join(", "));
             let params = values.iter().map(|(raw, ty)| (raw, (*ty).clone()));

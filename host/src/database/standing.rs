@@ -177,9 +177,8 @@ type Pairs = Vec<(String, String, String)>;
 
 /// What differs in the catalog, or the texts that the server still has to compare.
 fn compare_index(spec: &IndexSpec, found: &FoundIndex) -> Result<Pairs, String> {
-    let differs = |what: &str, wanted: &str, seen: &str| {
-        Err(format!("{what} is {seen}, not {wanted}"))
-    };
+    let differs =
+        |what: &str, wanted: &str, seen: &str| Err(format!("{what} is {seen}, not {wanted}"));
     let (table, schema) = (found.table.as_deref(), found.schema.as_deref());
     if table != Some(&spec.table) || schema != Some(&spec.schema) {
         let seen = label(schema.unwrap_or("?"), table.unwrap_or("?"));
@@ -205,7 +204,10 @@ fn compare_index(spec: &IndexSpec, found: &FoundIndex) -> Result<Pairs, String> 
         let (wanted, seen) = (spec.keys.len().to_string(), keys.len().to_string());
         return differs("its number of keys", &wanted, &seen);
     }
-    let include: Vec<&str> = included.iter().filter_map(|key| key.column.as_deref()).collect();
+    let include: Vec<&str> = included
+        .iter()
+        .filter_map(|key| key.column.as_deref())
+        .collect();
     if include != spec.include {
         return differs("its INCLUDE", &spec.include.join(", "), &include.join(", "));
     }
@@ -261,13 +263,15 @@ fn compare_key(
 }
 
 fn compare_foreign_key(spec: &ForeignKeySpec, found: &FoundForeignKey) -> Result<(), String> {
-    let differs = |what: &str, wanted: &str, seen: &str| {
-        Err(format!("{what} is {seen}, not {wanted}"))
-    };
+    let differs =
+        |what: &str, wanted: &str, seen: &str| Err(format!("{what} is {seen}, not {wanted}"));
     if found.kind != "f" {
         return Err("it is a constraint of another kind".into());
     }
-    let seen = (found.schema.clone().unwrap_or_default(), found.table.clone().unwrap_or_default());
+    let seen = (
+        found.schema.clone().unwrap_or_default(),
+        found.table.clone().unwrap_or_default(),
+    );
     if seen != spec.referenced {
         let wanted = label(&spec.referenced.0, &spec.referenced.1);
         return differs("the referenced table", &wanted, &label(&seen.0, &seen.1));
@@ -285,7 +289,10 @@ fn compare_foreign_key(spec: &ForeignKeySpec, found: &FoundForeignKey) -> Result
         ("ON UPDATE", spec.on_update, &found.on_update),
         ("ON DELETE", spec.on_delete, &found.on_delete),
     ] {
-        let seen = ACTIONS.iter().find(|(letter, _)| letter == seen).map_or("?", |(_, name)| name);
+        let seen = ACTIONS
+            .iter()
+            .find(|(letter, _)| letter == seen)
+            .map_or("?", |(_, name)| name);
         if seen != wanted {
             return differs(what, wanted, seen);
         }
@@ -300,9 +307,13 @@ impl Session {
     /// How the database stands to an index.
     pub async fn index_standing(&self, spec: &IndexSpec) -> Result<Standing, Failure> {
         let found: Option<FoundIndex> = self.json(FIND_INDEX, &[&spec.schema, &spec.name]).await?;
-        let Some(found) = found else { return Ok(Standing::Absent) };
+        let Some(found) = found else {
+            return Ok(Standing::Absent);
+        };
         if found.kind != "i" && found.kind != "I" {
-            return Ok(Standing::Different("something that is no index has that name".into()));
+            return Ok(Standing::Different(
+                "something that is no index has that name".into(),
+            ));
         }
         let pairs = match compare_index(spec, &found) {
             Ok(pairs) => pairs,
@@ -311,7 +322,11 @@ impl Session {
         if let Some(difference) = self.compare_texts(&spec.schema, &spec.table, pairs).await? {
             return Ok(Standing::Different(difference));
         }
-        Ok(if found.valid == Some(true) { Standing::Equal } else { Standing::Invalid })
+        Ok(if found.valid == Some(true) {
+            Standing::Equal
+        } else {
+            Standing::Invalid
+        })
     }
 
     /// How the database stands to a foreign key.
@@ -338,8 +353,10 @@ impl Session {
         if pairs.is_empty() {
             return Ok(None);
         }
-        let list: Vec<String> =
-            pairs.iter().flat_map(|(wanted, seen, _)| [format!("({wanted})"), format!("({seen})")]).collect();
+        let list: Vec<String> = pairs
+            .iter()
+            .flat_map(|(wanted, seen, _)| [format!("({wanted})"), format!("({seen})")])
+            .collect();
         let sql = format!(
             "EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) SELECT {} FROM ONLY {}",
             list.join(", "),
@@ -347,11 +364,16 @@ impl Session {
         );
         let plan = self.first_text(&sql, &[]).await?.unwrap_or_default();
         let plan: serde_json::Value = serde_json::from_str(&plan).unwrap_or_default();
-        let output = plan.pointer("/0/Plan/Output").and_then(|output| output.as_array());
+        let output = plan
+            .pointer("/0/Plan/Output")
+            .and_then(|output| output.as_array());
         let Some(output) = output.filter(|output| output.len() == list.len()) else {
-            return Err(Failure::Unusable("the server's plan does not show its output".into()));
+            return Err(Failure::Unusable(
+                "the server's plan does not show its output".into(),
+            ));
         };
-        let differing = std::iter::zip(pairs, output.chunks(2)).find(|(_, both)| both[0] != both[1]);
+        let differing =
+            std::iter::zip(pairs, output.chunks(2)).find(|(_, both)| both[0] != both[1]);
         Ok(differing.map(|((wanted, seen, what), _)| format!("{what} is {seen}, not {wanted}")))
     }
 }
@@ -360,7 +382,12 @@ impl Session {
 impl std::fmt::Display for IndexSpec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let unique = if self.unique { "unique " } else { "" };
-        write!(f, "{unique}{} index on {} (", self.method, label(&self.schema, &self.table))?;
+        write!(
+            f,
+            "{unique}{} index on {} (",
+            self.method,
+            label(&self.schema, &self.table)
+        )?;
         for (place, key) in self.keys.iter().enumerate() {
             let comma = if place > 0 { ", " } else { "" };
             match &key.target {
@@ -383,9 +410,17 @@ impl std::fmt::Display for ForeignKeySpec {
             f,
             "foreign key {} ({}) references {} ({}) on update {} on delete {}",
             label(&self.table.0, &self.table.1),
-            self.columns.iter().map(|column| quoted(column)).collect::<Vec<_>>().join(", "),
+            self.columns
+                .iter()
+                .map(|column| quoted(column))
+                .collect::<Vec<_>>()
+                .join(", "),
             label(&self.referenced.0, &self.referenced.1),
-            self.referenced_columns.iter().map(|column| quoted(column)).collect::<Vec<_>>().join(", "),
+            self.referenced_columns
+                .iter()
+                .map(|column| quoted(column))
+                .collect::<Vec<_>>()
+                .join(", "),
             self.on_update.to_lowercase(),
             self.on_delete.to_lowercase(),
         )

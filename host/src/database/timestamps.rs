@@ -53,7 +53,11 @@ impl fmt::Display for TimestampText {
         let days = self.0.div_euclid(MICROS_PER_DAY);
         let micros = self.0.rem_euclid(MICROS_PER_DAY);
         let (year, month, day) = civil_from_days(days + EPOCH_DAYS);
-        let (year, suffix) = if year > 0 { (year, "") } else { (1 - year, " BC") };
+        let (year, suffix) = if year > 0 {
+            (year, "")
+        } else {
+            (1 - year, " BC")
+        };
         let seconds = micros / 1_000_000;
         write!(
             f,
@@ -84,7 +88,11 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day)
 }
@@ -100,16 +108,32 @@ mod tests {
         assert_eq!(parse("1999-12-31 23:59:59.999999+00"), Some(-1));
         assert_eq!(parse("infinity"), Some(i64::MAX));
         // select extract(epoch from timestamp '0044-03-15 12:00:00 BC' - timestamp '2000-01-01')
-        assert_eq!(parse("0044-03-15 12:00:00 BC"), Some(-64_464_465_600 * 1_000_000));
-        assert_eq!(parse("294276-12-31 23:59:59.999999"), Some(9_223_371_331_199_999_999));
+        assert_eq!(
+            parse("0044-03-15 12:00:00 BC"),
+            Some(-64_464_465_600 * 1_000_000)
+        );
+        assert_eq!(
+            parse("294276-12-31 23:59:59.999999"),
+            Some(9_223_371_331_199_999_999)
+        );
         assert_eq!(parse("not a time"), None);
     }
 
     #[test]
     fn printing_and_parsing_are_inverse() {
-        for micros in [0, -1, 1, 86_400_000_000, -211_813_488_000_000_000, 9_223_371_331_199_999_999] {
+        for micros in [
+            0,
+            -1,
+            1,
+            86_400_000_000,
+            -211_813_488_000_000_000,
+            9_223_371_331_199_999_999,
+        ] {
             assert_eq!(parse(&TimestampText(micros).to_string()), Some(micros));
         }
-        assert_eq!(TimestampText(-1).to_string(), "1999-12-31 23:59:59.999999+00");
+        assert_eq!(
+            TimestampText(-1).to_string(),
+            "1999-12-31 23:59:59.999999+00"
+        );
     }
 }

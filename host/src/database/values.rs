@@ -70,7 +70,11 @@ impl std::fmt::Display for FloatText {
         if self.0.is_nan() {
             f.write_str("NaN")
         } else if self.0.is_infinite() {
-            f.write_str(if self.0 > 0.0 { "Infinity" } else { "-Infinity" })
+            f.write_str(if self.0 > 0.0 {
+                "Infinity"
+            } else {
+                "-Infinity"
+            })
         } else {
             // the exponent form is short for every magnitude and loses no digit
             write!(f, "{:e}", self.0)
@@ -95,7 +99,10 @@ mod tests {
         assert_eq!(text(Value::Null), None);
         assert_eq!(text(Value::Boolean(true)).unwrap(), "true");
         assert_eq!(text(Value::Int64(i64::MIN)).unwrap(), i64::MIN.to_string());
-        assert_eq!(text(Value::Float64(f64::NEG_INFINITY)).unwrap(), "-Infinity");
+        assert_eq!(
+            text(Value::Float64(f64::NEG_INFINITY)).unwrap(),
+            "-Infinity"
+        );
         assert_eq!(text(Value::Float64(f64::NAN)).unwrap(), "NaN");
         assert_eq!(text(Value::Float64(-0.1)).unwrap(), "-1e-1");
         assert_eq!(text(Value::Bytes(vec![0, 255])).unwrap(), "\\x00ff");

@@ -15,14 +15,41 @@ pub enum Kind {
 /// Kinds of statements that no migration may send, by their first word, and why.
 const REFUSED: [(&[&str], &str); 6] = [
     (
-        &["begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release", "prepare", "execute", "deallocate"],
+        &[
+            "begin",
+            "start",
+            "commit",
+            "end",
+            "rollback",
+            "abort",
+            "savepoint",
+            "release",
+            "prepare",
+            "execute",
+            "deallocate",
+        ],
         "transactions and prepared statements are the host's",
     ),
-    (&["declare", "fetch", "move", "close"], "cursors are the host's: use query"),
-    (&["set", "reset", "discard", "load"], "the session is the host's"),
-    (&["copy"], "COPY is written by the host: use the bulk interface"),
-    (&["listen", "notify", "unlisten"], "a migration does not talk to other sessions"),
-    (&["explain"], "EXPLAIN is written by the host: use the plan check"),
+    (
+        &["declare", "fetch", "move", "close"],
+        "cursors are the host's: use query",
+    ),
+    (
+        &["set", "reset", "discard", "load"],
+        "the session is the host's",
+    ),
+    (
+        &["copy"],
+        "COPY is written by the host: use the bulk interface",
+    ),
+    (
+        &["listen", "notify", "unlisten"],
+        "a migration does not talk to other sessions",
+    ),
+    (
+        &["explain"],
+        "EXPLAIN is written by the host: use the plan check",
+    ),
 ];
 
 /// Looks at a statement; the text of a refusal says why nobody may send it.
@@ -34,13 +61,20 @@ pub fn look(sql: &str) -> Result<Kind, String> {
     let Some(first) = words.next() else {
         return Err("the statement is empty".into());
     };
-    if let Some((_, why)) = REFUSED.iter().find(|(kinds, _)| kinds.contains(&first.as_str())) {
+    if let Some((_, why)) = REFUSED
+        .iter()
+        .find(|(kinds, _)| kinds.contains(&first.as_str()))
+    {
         return Err(format!("{}: {why}", first.to_uppercase()));
     }
     Ok(match first.as_str() {
         "select" | "values" | "table" => Kind::Select,
         // a WITH may change rows anywhere, and FOR UPDATE is as well read at once
-        "with" if words.any(|word| matches!(&word[..], "insert" | "update" | "delete" | "merge")) => Kind::Other,
+        "with"
+            if words.any(|word| matches!(&word[..], "insert" | "update" | "delete" | "merge")) =>
+        {
+            Kind::Other
+        }
         "with" => Kind::Select,
         _ => Kind::Other,
     })
@@ -110,7 +144,11 @@ impl Iterator for Words<'_> {
                 '"' => self.skip_past(1, "\""),
                 '$' => {
                     let tag = self.rest[1..].find('$').map(|at| &self.rest[..at + 2]);
-                    match tag.filter(|tag| tag[1..tag.len() - 1].chars().all(|c| word_char(c) && c != '$')) {
+                    match tag.filter(|tag| {
+                        tag[1..tag.len() - 1]
+                            .chars()
+                            .all(|c| word_char(c) && c != '$')
+                    }) {
                         Some(tag) => self.skip_past(tag.len(), tag),
                         None => self.rest = &self.rest[1..],
                     }
@@ -159,9 +197,17 @@ mod tests {
     #[test]
     fn the_hosts_own_kinds_are_refused() {
         for sql in [
-            "COMMIT", "  -- x\nrollback to a", "/**/begin", "set role postgres", "COPY t FROM STDIN",
-            "prepare transaction 'x'", "DECLARE c CURSOR FOR SELECT 1", "explain analyze delete from t",
-            "", " -- only a comment", "select '\0'",
+            "COMMIT",
+            "  -- x\nrollback to a",
+            "/**/begin",
+            "set role postgres",
+            "COPY t FROM STDIN",
+            "prepare transaction 'x'",
+            "DECLARE c CURSOR FOR SELECT 1",
+            "explain analyze delete from t",
+            "",
+            " -- only a comment",
+            "select '\0'",
         ] {
             assert!(look(sql).is_err(), "{sql:?}");
         }

@@ -94,7 +94,10 @@ pub struct Summary {
 
 impl Summary {
     fn of(result: Result<()>, ran: Vec<Ran>) -> Self {
-        Summary { ran, error: result.err() }
+        Summary {
+            ran,
+            error: result.err(),
+        }
     }
 }
 
@@ -121,7 +124,8 @@ async fn apply(
 ) -> Result<()> {
     known_settings(migrations, &options.settings)?;
     let connection = workplace::connect(address).await?;
-    let pending = |history: &History| plan::up(migrations, history, options.to.as_ref(), options.allow_late);
+    let pending =
+        |history: &History| plan::up(migrations, history, options.to.as_ref(), options.allow_late);
     let first_look = history::look(&connection).await?;
     let seen = pending(&first_look)?;
     if seen.is_empty() {
@@ -137,14 +141,24 @@ async fn apply(
     let history = workplace.history().await?;
     // another runner may have been quicker
     let pending = pending(&history)?;
-    let todo = pending.iter().filter_map(|migration| prepared.iter().find(|(m, _)| m.version() == migration.version()));
+    let todo = pending.iter().filter_map(|migration| {
+        prepared
+            .iter()
+            .find(|(m, _)| m.version() == migration.version())
+    });
     for (place, (migration, prepared)) in todo.enumerate() {
         let settings = plan::settings(&migration.manifest, &options.settings)?;
         workplace.place = (place + 1, pending.len());
-        let run = workplace.begin_run(migration, Phase::Up, Mode::Transactional, &settings).await?;
-        let applied = workplace.transact(migration, prepared, Phase::Up, run, &settings).await;
+        let run = workplace
+            .begin_run(migration, Phase::Up, Mode::Transactional, &settings)
+            .await?;
+        let applied = workplace
+            .transact(migration, prepared, Phase::Up, run, &settings)
+            .await;
         ran.push(workplace.end_run(run, applied).await?);
-        let verified = workplace.verify(migration, prepared, Some(run), settings).await;
+        let verified = workplace
+            .verify(migration, prepared, Some(run), settings)
+            .await;
         ran.push(verified.map_err(|error| verification_failed(migration, error))?);
     }
     workplace.close().await;
@@ -161,7 +175,10 @@ pub async fn down(
     observer: Arc<dyn Observer>,
 ) -> Summary {
     let mut ran = Vec::new();
-    let result = revert(address, migrations, compiler, undo, options, observer, &mut ran).await;
+    let result = revert(
+        address, migrations, compiler, undo, options, observer, &mut ran,
+    )
+    .await;
     Summary::of(result, ran)
 }
 
@@ -188,12 +205,19 @@ async fn revert(
     let history = workplace.history().await?;
     // another runner may have undone some meanwhile; nothing is undone that was not asked for
     let still = plan::down(migrations, &history, undo)?;
-    let todo: Vec<_> = prepared.iter().filter(|(m, _)| still.iter().any(|s| s.version() == m.version())).collect();
+    let todo: Vec<_> = prepared
+        .iter()
+        .filter(|(m, _)| still.iter().any(|s| s.version() == m.version()))
+        .collect();
     for (place, (migration, prepared)) in todo.iter().enumerate() {
         workplace.place = (place + 1, todo.len());
         let settings = workplace.kept(migration.version()).await?.settings;
-        let run = workplace.begin_run(migration, Phase::Down, Mode::Transactional, &settings).await?;
-        let undone = workplace.transact(migration, prepared, Phase::Down, run, &settings).await;
+        let run = workplace
+            .begin_run(migration, Phase::Down, Mode::Transactional, &settings)
+            .await?;
+        let undone = workplace
+            .transact(migration, prepared, Phase::Down, run, &settings)
+            .await;
         ran.push(workplace.end_run(run, undone).await?);
     }
     workplace.close().await;
@@ -234,7 +258,10 @@ fn prepare<'a>(
     compiler: &mut Compiler,
     migrations: &[&'a Migration],
 ) -> Result<Vec<(&'a Migration, Prepared)>> {
-    migrations.iter().map(|migration| Ok((*migration, compiler.prepare(migration)?))).collect()
+    migrations
+        .iter()
+        .map(|migration| Ok((*migration, compiler.prepare(migration)?)))
+        .collect()
 }
 
 fn transactional(migration: &Migration) -> Result<()> {
@@ -243,21 +270,41 @@ fn transactional(migration: &Migration) -> Result<()> {
     }
     Err(Error::new(
         Code::ModeUnsupported,
-        format!("failed to run {} {}: its manifest does not allow transactional mode", migration.version(), migration.name()),
+        format!(
+            "failed to run {} {}: its manifest does not allow transactional mode",
+            migration.version(),
+            migration.name()
+        ),
     )
-    .hint("add \"transactional\" to `modes` in its migration.toml, if it can run in one transaction"))
+    .hint(
+        "add \"transactional\" to `modes` in its migration.toml, if it can run in one transaction",
+    ))
 }
 
 /// Refuses a choice that no migration in the folder offers, so that a typo does not pass unseen.
 fn known_settings(migrations: &[Migration], chosen: &[(String, String)]) -> Result<()> {
-    let known: BTreeSet<&str> =
-        migrations.iter().flat_map(|m| m.manifest.settings.keys()).map(|name| name.as_str()).collect();
-    match chosen.iter().find(|(name, _)| !known.contains(name.as_str())) {
+    let known: BTreeSet<&str> = migrations
+        .iter()
+        .flat_map(|m| m.manifest.settings.keys())
+        .map(|name| name.as_str())
+        .collect();
+    match chosen
+        .iter()
+        .find(|(name, _)| !known.contains(name.as_str()))
+    {
         None => Ok(()),
         Some((name, _)) => {
             let list = known.into_iter().collect::<Vec<_>>().join(", ");
-            let hint = if list.is_empty() { "no migration has settings".to_owned() } else { format!("the settings are: {list}") };
-            Err(Error::new(Code::SettingInvalid, format!("failed to set `{name}`: no migration declares it")).hint(hint))
+            let hint = if list.is_empty() {
+                "no migration has settings".to_owned()
+            } else {
+                format!("the settings are: {list}")
+            };
+            Err(Error::new(
+                Code::SettingInvalid,
+                format!("failed to set `{name}`: no migration declares it"),
+            )
+            .hint(hint))
         }
     }
 }
@@ -273,7 +320,10 @@ fn verification_failed(migration: &Migration, error: Error) -> Error {
         migration.name()
     );
     let failed = Error::new(Code::VerificationFailed, what).cause(error.message());
-    let failed = error.causes().iter().fold(failed, |failed, cause| failed.cause(cause));
+    let failed = error
+        .causes()
+        .iter()
+        .fold(failed, |failed, cause| failed.cause(cause));
     let failed = match error.server_report() {
         Some(report) => failed.server(report.clone()),
         None => failed,

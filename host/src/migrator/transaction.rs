@@ -68,7 +68,8 @@ impl Workplace<'_> {
             events: self.observer.clone(),
         };
         let jobs: Vec<Job> = (0..ATTEMPTS).map(|_| job()).collect();
-        self.observer.started(migration, phase, self.place.0, self.place.1);
+        self.observer
+            .started(migration, phase, self.place.0, self.place.1);
         let mut pause = FIRST_PAUSE;
         let mut attempts = jobs.into_iter().peekable();
         while let Some(job) = attempts.next() {
@@ -77,7 +78,8 @@ impl Workplace<'_> {
                 Ok(ran) => return Ok(ran),
                 Err(Failed::Final(error)) => return Err(error),
                 Err(Failed::Contention(error)) if attempts.peek().is_none() => {
-                    return Err(error.hint("run again when the tables are less busy, or raise --lock-timeout"));
+                    return Err(error
+                        .hint("run again when the tables are less busy, or raise --lock-timeout"));
                 }
                 Err(Failed::Contention(error)) => {
                     self.observer.retrying(&error, pause);
@@ -99,7 +101,8 @@ impl Workplace<'_> {
     ) -> Result<Ran> {
         let started = Instant::now();
         let remembered = self.kept(migration.version()).await?.remembered;
-        self.observer.started(migration, Phase::Verify, self.place.0, self.place.1);
+        self.observer
+            .started(migration, Phase::Verify, self.place.0, self.place.1);
         let job = Job {
             phase: Phase::Verify,
             mode: Mode::Transactional,
@@ -117,7 +120,9 @@ impl Workplace<'_> {
         let ran = ran(migration, Phase::Verify, started, 0, ended.findings);
         match ended.verdict {
             Verdict::Done => {
-                back.map_err(|failure| failure.error(Code::DatabaseLost, "failed to end the verification"))?;
+                back.map_err(|failure| {
+                    failure.error(Code::DatabaseLost, "failed to end the verification")
+                })?;
                 self.work = Some(ended.session);
                 self.observer.ended(&ran);
                 Ok(ran)
@@ -143,11 +148,16 @@ impl Workplace<'_> {
         let findings = std::mem::take(&mut ended.findings);
         match std::mem::replace(&mut ended.verdict, Verdict::Done) {
             Verdict::Done => {
-                self.record(run, phase, &findings).await.map_err(Failed::Final)?;
+                self.record(run, phase, &findings)
+                    .await
+                    .map_err(Failed::Final)?;
                 let took = millis(started);
                 let rows_affected = ended.rows_affected;
                 self.settle(migration, phase, run, took, ended).await?;
-                Ok(Ran { took_ms: took, ..ran(migration, phase, started, rows_affected, findings) })
+                Ok(Ran {
+                    took_ms: took,
+                    ..ran(migration, phase, started, rows_affected, findings)
+                })
             }
             Verdict::Failed(error) => {
                 // the connection is given up: nothing of its state reaches another migration
@@ -155,7 +165,9 @@ impl Workplace<'_> {
                 let _ = self.record(run, phase, &findings).await;
                 Err(Failed::Final(error))
             }
-            Verdict::Contention(error) => Err(self.give_back(ended.session, blamed(error, &blockers)).await),
+            Verdict::Contention(error) => Err(self
+                .give_back(ended.session, blamed(error, &blockers))
+                .await),
         }
     }
 
@@ -170,13 +182,16 @@ impl Workplace<'_> {
         let timeout = self.lock_timeout.as_millis();
         let sql = format!("{begin}; SET LOCAL lock_timeout = {timeout}; {PINS}");
         let begun = session.batch(&sql).await;
-        begun.map_err(|failure| Failed::Final(failure.error(Code::Internal, "failed to begin a transaction")))?;
+        begun.map_err(|failure| {
+            Failed::Final(failure.error(Code::Internal, "failed to begin a transaction"))
+        })?;
         let running = sandbox::run(prepared, session, job);
         let Some(signals) = &mut self.signals else {
             return Ok((running.await, Vec::new()));
         };
         let observer = self.observer.as_ref();
-        let (ended, blockers) = watched(running, signals, self.lock.as_ref(), self.pid, observer).await;
+        let (ended, blockers) =
+            watched(running, signals, self.lock.as_ref(), self.pid, observer).await;
         match ended {
             Some(ended) => Ok((ended, blockers)),
             None => {
@@ -197,9 +212,13 @@ impl Workplace<'_> {
         ended: Ended,
     ) -> Result<(), Failed> {
         let session = ended.session;
-        let deferred = session.batch("SET CONSTRAINTS ALL IMMEDIATE; CLOSE ALL").await;
+        let deferred = session
+            .batch("SET CONSTRAINTS ALL IMMEDIATE; CLOSE ALL")
+            .await;
         if let Err(failure) = deferred {
-            return Err(self.refused(session, failure, "failed to check the deferred constraints").await);
+            return Err(self
+                .refused(session, failure, "failed to check the deferred constraints")
+                .await);
         }
         let recorded = match phase {
             Phase::Up => {
@@ -215,9 +234,13 @@ impl Workplace<'_> {
             Phase::Down | Phase::Verify => history::forget(&session, migration.version()).await,
         };
         if let Err(failure) = recorded {
-            return Err(self.refused(session, failure, "failed to write the history").await);
+            return Err(self
+                .refused(session, failure, "failed to write the history")
+                .await);
         }
-        locks::still_held(self.lock().map_err(Failed::Final)?).await.map_err(Failed::Final)?;
+        locks::still_held(self.lock().map_err(Failed::Final)?)
+            .await
+            .map_err(Failed::Final)?;
         match session.batch("COMMIT").await {
             Ok(()) => {
                 self.work = Some(session);
@@ -225,7 +248,9 @@ impl Workplace<'_> {
             }
             Err(Failure::Lost(why)) => {
                 drop(session);
-                self.find_out(migration, phase, run, &why).await.map_err(Failed::Final)
+                self.find_out(migration, phase, run, &why)
+                    .await
+                    .map_err(Failed::Final)
             }
             Err(failure) => Err(self.refused(session, failure, "failed to commit").await),
         }
@@ -250,9 +275,12 @@ impl Workplace<'_> {
         if committed {
             return Ok(());
         }
-        Err(Error::new(Code::DatabaseLost, "failed to commit: the connection was lost, and the server rolled back")
-            .cause(why)
-            .hint("run again"))
+        Err(Error::new(
+            Code::DatabaseLost,
+            "failed to commit: the connection was lost, and the server rolled back",
+        )
+        .cause(why)
+        .hint("run again"))
     }
 
     /// What a refusal at the end of the transaction means; the session is kept where it can be.
@@ -260,7 +288,8 @@ impl Workplace<'_> {
         match failure {
             Failure::Server(refusal) if refusal.is_contention() => {
                 let error = Error::new(Code::ContentionGivenUp, what).cause(&refusal.message);
-                self.give_back(session, error.server(refusal.report())).await
+                self.give_back(session, error.server(refusal.report()))
+                    .await
             }
             failure => Failed::Final(failure.error(Code::StatementFailed, what)),
         }
@@ -319,7 +348,9 @@ fn ran(
 }
 
 fn blamed(error: Error, blockers: &[Holder]) -> Error {
-    blockers.iter().fold(error, |error, holder| error.cause(format!("blocked by {holder}")))
+    blockers.iter().fold(error, |error, holder| {
+        error.cause(format!("blocked by {holder}"))
+    })
 }
 
 fn millis(since: Instant) -> u64 {

@@ -53,8 +53,11 @@ impl Signals {
 
 /// The run was asked to end.
 pub fn interrupted() -> Error {
-    Error::new(Code::Interrupted, "failed to go on: the run was interrupted, and its transaction rolled back")
-        .hint("run again to go on; what was committed before stays")
+    Error::new(
+        Code::Interrupted,
+        "failed to go on: the run was interrupted, and its transaction rolled back",
+    )
+    .hint("run again to go on; what was committed before stays")
 }
 
 /// Does the work while it is asked, on another session, who blocks the backend `pid`. None where a

@@ -47,11 +47,18 @@ impl<'a> Workplace<'a> {
         let mut signals = Signals::hear()?;
         let lock = Session::new(address.connect("wasmigrate lock").await?);
         let mut waiting = |holder: &_| observer.waiting("the run lock", holder);
-        let patience = Patience { wait: options.wait, end_after: None, waiting: &mut waiting };
+        let patience = Patience {
+            wait: options.wait,
+            end_after: None,
+            waiting: &mut waiting,
+        };
         signals.unless(locks::acquire(&lock, patience)).await??;
         // events may be lost with a crash of the server's machine; the history is on the work session
-        let failed = |failure: Failure| failure.error(Code::Internal, "failed to prepare the lock session");
-        lock.batch("SET search_path = pg_catalog, pg_temp; SET synchronous_commit = off").await.map_err(failed)?;
+        let failed =
+            |failure: Failure| failure.error(Code::Internal, "failed to prepare the lock session");
+        lock.batch("SET search_path = pg_catalog, pg_temp; SET synchronous_commit = off")
+            .await
+            .map_err(failed)?;
         let mut workplace = Workplace {
             lock: Some(lock),
             signals: Some(signals),
@@ -87,14 +94,24 @@ impl<'a> Workplace<'a> {
     async fn take_fence(&mut self) -> Result<()> {
         let work = self.work.as_ref().ok_or_else(given_up)?;
         let observer = Arc::clone(&self.observer);
-        let mut waiting = |holder: &_| observer.waiting("the fence: the server is still at the statement of an earlier run", holder);
-        let patience = Patience { wait: self.wait, end_after: self.fence_after, waiting: &mut waiting };
+        let mut waiting = |holder: &_| {
+            observer.waiting(
+                "the fence: the server is still at the statement of an earlier run",
+                holder,
+            )
+        };
+        let patience = Patience {
+            wait: self.wait,
+            end_after: self.fence_after,
+            waiting: &mut waiting,
+        };
         let fence = locks::fence(work, patience);
         match &mut self.signals {
             Some(signals) => signals.unless(fence).await??,
             None => fence.await?,
         }
-        let failed = |failure: Failure| failure.error(Code::Internal, "failed to prepare the work session");
+        let failed =
+            |failure: Failure| failure.error(Code::Internal, "failed to prepare the work session");
         // the server notices a dead client while a statement runs, and ends it
         let sql = "SELECT set_config('client_connection_check_interval', '500ms', false), pg_backend_pid()::text";
         let sql = format!("SELECT pid FROM ({sql}) AS s(set, pid)");
@@ -163,5 +180,8 @@ impl<'a> Workplace<'a> {
 
 /// The session is gone, because an earlier step failed.
 pub fn given_up() -> Error {
-    Error::new(Code::Internal, "failed to go on: the connection was given up after a failure")
+    Error::new(
+        Code::Internal,
+        "failed to go on: the connection was given up after a failure",
+    )
 }

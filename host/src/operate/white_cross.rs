@@ -71,13 +71,23 @@ pub async fn load(address: &Address, rows: u64, orphans: u64) -> Result<()> {
 pub async fn look(address: &Address) -> Result<EndState> {
     let failed = |failure: Failure| failure.error(Code::Internal, "failed to look at White Cross");
     let session = open(address).await?;
-    let text = session.text(LOOK, &[]).await.map_err(failed)?.unwrap_or_default();
+    let text = session
+        .text(LOOK, &[])
+        .await
+        .map_err(failed)?
+        .unwrap_or_default();
     let found: Found = serde_json::from_str(&text)
         .map_err(|error| Error::new(Code::Internal, "failed to read the look").cause(error))?;
-    let expected: Vec<&str> =
-        EXPECTED_INDEXES.lines().skip(1).filter_map(|line| line.split(',').nth(2)).collect();
+    let expected: Vec<&str> = EXPECTED_INDEXES
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split(',').nth(2))
+        .collect();
     Ok(EndState {
-        indexes: expected.iter().filter(|name| found.indexes.iter().any(|f| f == *name)).count(),
+        indexes: expected
+            .iter()
+            .filter(|name| found.indexes.iter().any(|f| f == *name))
+            .count(),
         indexes_expected: expected.len(),
         orphans: found.orphans,
         foreign_key: found.foreign_key,
@@ -92,8 +102,14 @@ async fn open(address: &Address) -> Result<Session> {
 /// The seed is written for psql; what psql does with it is done here: its commands left out, its two
 /// variables filled in.
 fn seed(rows: u64, orphans: u64) -> String {
-    let plain: Vec<&str> = SEED.lines().filter(|line| !line.starts_with('\\')).collect();
-    plain.join("\n").replace(":rows", &rows.to_string()).replace(":orphans", &orphans.to_string())
+    let plain: Vec<&str> = SEED
+        .lines()
+        .filter(|line| !line.starts_with('\\'))
+        .collect();
+    plain
+        .join("\n")
+        .replace(":rows", &rows.to_string())
+        .replace(":orphans", &orphans.to_string())
 }
 
 #[cfg(test)]

@@ -17,8 +17,8 @@ use crate::error::{Code, Error, Result};
 
 pub use error::{ErrorJson, error_json, error_text};
 pub use escape::{escape, without_passwords};
-pub use run::{StatusLine, Telling, Verified, status_text, verified_text};
 pub use inspect::{Inspection, inspection_json, inspection_text};
+pub use run::{StatusLine, Telling, Verified, status_text, verified_text};
 
 /// How much is said on standard error.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -24,7 +24,10 @@ pub struct Telling {
 impl Telling {
     /// Tells that screen.
     pub fn new(screen: Screen) -> Self {
-        Telling { screen, progress: Mutex::new(None) }
+        Telling {
+            screen,
+            progress: Mutex::new(None),
+        }
     }
 }
 
@@ -40,7 +43,9 @@ impl Events for Telling {
 
     fn progress(&self, done: u64, total: u64) {
         // a guest may call this for every row; a reader wants a line a second
-        let Ok(mut last) = self.progress.lock() else { return };
+        let Ok(mut last) = self.progress.lock() else {
+            return;
+        };
         if last.is_some_and(|last| last.elapsed() < Duration::from_secs(1)) {
             return;
         }
@@ -59,17 +64,28 @@ impl Events for Telling {
             escape(&finding.expected),
             escape(&finding.seen)
         );
-        if finding.met { self.screen.detail(line) } else { self.screen.say(line) }
+        if finding.met {
+            self.screen.detail(line)
+        } else {
+            self.screen.say(line)
+        }
     }
 }
 
 impl Observer for Telling {
     fn waiting(&self, what: &str, holder: &Holder) {
-        self.screen.say(format!("waiting for {what}, held by {}", escape(&holder.to_string())));
+        self.screen.say(format!(
+            "waiting for {what}, held by {}",
+            escape(&holder.to_string())
+        ));
     }
 
     fn started(&self, migration: &Migration, phase: Phase, place: usize, count: usize) {
-        let line = format!("{phase} {} {} ({place} of {count})", migration.version(), migration.name());
+        let line = format!(
+            "{phase} {} {} ({place} of {count})",
+            migration.version(),
+            migration.name()
+        );
         match phase {
             Phase::Verify => self.screen.detail(line),
             Phase::Up | Phase::Down => self.screen.say(line),
@@ -78,18 +94,28 @@ impl Observer for Telling {
 
     fn blocked(&self, holders: &[Holder]) {
         for holder in holders {
-            self.screen.say(format!("  waiting for a lock of {}", escape(&holder.to_string())));
+            self.screen.say(format!(
+                "  waiting for a lock of {}",
+                escape(&holder.to_string())
+            ));
         }
     }
 
     fn retrying(&self, why: &Error, pause: Duration) {
         let pause = humantime::format_duration(pause);
-        self.screen.say(format!("  {}; trying again in {pause}", escape(&why.to_string())));
+        self.screen.say(format!(
+            "  {}; trying again in {pause}",
+            escape(&why.to_string())
+        ));
     }
 
     fn ended(&self, ran: &Ran) {
         let checks = ran.findings.len();
-        self.screen.detail(format!("  {} done in {}, {checks} checks met", ran.phase, seconds(ran.took_ms)));
+        self.screen.detail(format!(
+            "  {} done in {}, {checks} checks met",
+            ran.phase,
+            seconds(ran.took_ms)
+        ));
     }
 }
 
@@ -103,10 +129,16 @@ struct SummaryJson<'a> {
 impl Screen {
     /// Shows what a run did, and returns the process's status. `none` is said where there was nothing to do.
     pub fn summary(&self, summary: &Summary, none: &str) -> crate::error::Result<u8> {
-        let status = summary.error.as_ref().map_or(0, |error| error.code().exit());
+        let status = summary
+            .error
+            .as_ref()
+            .map_or(0, |error| error.code().exit());
         if self.json {
             let error = summary.error.as_ref().map(error_json);
-            self.json(&SummaryJson { ran: &summary.ran, error })?;
+            self.json(&SummaryJson {
+                ran: &summary.ran,
+                error,
+            })?;
             return Ok(status);
         }
         if !summary.ran.is_empty() {
@@ -124,7 +156,9 @@ impl Screen {
 /// A table a reader can also cut with `awk`: no lines, two blanks between columns.
 fn table(header: &[&str], right: &[usize]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header.to_vec());
+    table
+        .load_style(presets::NOTHING)
+        .set_header(header.to_vec());
     for (place, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
         if right.contains(&place) {
@@ -140,10 +174,19 @@ fn seconds(millis: u64) -> String {
 
 /// A line a migration; its `verify` joins the line of its `up`.
 fn ran_table(ran: &[Ran]) -> String {
-    let mut table = table(&["version", "name", "done", "time", "rows", "checks met"], &[3, 4, 5]);
+    let mut table = table(
+        &["version", "name", "done", "time", "rows", "checks met"],
+        &[3, 4, 5],
+    );
     for run in ran.iter().filter(|run| run.phase != Phase::Verify) {
-        let verified = ran.iter().find(|v| v.phase == Phase::Verify && v.version == run.version);
-        let findings = || run.findings.iter().chain(verified.iter().flat_map(|v| &v.findings));
+        let verified = ran
+            .iter()
+            .find(|v| v.phase == Phase::Verify && v.version == run.version);
+        let findings = || {
+            run.findings
+                .iter()
+                .chain(verified.iter().flat_map(|v| &v.findings))
+        };
         let done = match (run.phase, verified) {
             (Phase::Down, _) => "undone",
             (_, Some(_)) => "applied, verified",
@@ -155,7 +198,11 @@ fn ran_table(ran: &[Ran]) -> String {
             done.to_owned(),
             seconds(run.took_ms + verified.map_or(0, |v| v.took_ms)),
             run.rows_affected.to_string(),
-            format!("{}/{}", findings().filter(|f| f.met).count(), findings().count()),
+            format!(
+                "{}/{}",
+                findings().filter(|f| f.met).count(),
+                findings().count()
+            ),
         ]);
     }
     table.trim_fmt()
@@ -179,7 +226,11 @@ impl StatusLine {
     pub fn new(entry: &Entry<'_>) -> Self {
         let applied = entry.applied;
         let (version, name, digest) = match (entry.migration, applied) {
-            (Some(m), _) => (m.version().to_string(), m.name().to_string(), m.digest.to_string()),
+            (Some(m), _) => (
+                m.version().to_string(),
+                m.name().to_string(),
+                m.digest.to_string(),
+            ),
             (None, Some(a)) => (a.version.to_string(), a.name.clone(), a.digest.to_string()),
             (None, None) => Default::default(),
         };
@@ -198,7 +249,18 @@ impl StatusLine {
 
 /// The table of `status`.
 pub fn status_text(lines: &[StatusLine]) -> String {
-    let mut table = table(&["version", "name", "state", "applied at", "by", "time", "rows"], &[5, 6]);
+    let mut table = table(
+        &[
+            "version",
+            "name",
+            "state",
+            "applied at",
+            "by",
+            "time",
+            "rows",
+        ],
+        &[5, 6],
+    );
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     for line in lines {
         table.add_row([
@@ -230,7 +292,13 @@ impl Verified {
     /// From the outcome of a migration's `verify`.
     pub fn new(version: Version, outcome: crate::error::Result<Ran>) -> Self {
         match outcome {
-            Ok(ran) => Verified { version, verified: true, findings: ran.findings, error: None, text: None },
+            Ok(ran) => Verified {
+                version,
+                verified: true,
+                findings: ran.findings,
+                error: None,
+                text: None,
+            },
             Err(error) => Verified {
                 version,
                 verified: false,
@@ -265,7 +333,11 @@ pub fn verified_text(all: &[Verified]) -> String {
         text.push('\n');
         match &one.text {
             Some(error) => text.push_str(error),
-            None => text.push_str(&format!("{} verified, {} checks met", one.version, one.findings.len())),
+            None => text.push_str(&format!(
+                "{} verified, {} checks met",
+                one.version,
+                one.findings.len()
+            )),
         }
     }
     text

@@ -54,8 +54,11 @@ impl bulk::HostCopyIn for State {
 
 /// A bulk write was begun and never finished.
 pub fn unfinished() -> Error {
-    Error::new(Code::CopyOpen, "failed to complete a bulk write: it was not finished")
-        .hint("call finish() on the writer, and use the number of rows that it gives")
+    Error::new(
+        Code::CopyOpen,
+        "failed to complete a bulk write: it was not finished",
+    )
+    .hint("call finish() on the writer, and use the number of rows that it gives")
 }
 
 impl State {
@@ -66,20 +69,38 @@ impl State {
     ) -> Answer<Resource<OpenCopy>> {
         self.ready_to_write()?;
         let sql = format!("COPY {}.{} FROM STDIN", table.schema, table.name);
-        if [&table.schema, &table.name].into_iter().chain(&columns).any(|name| name.contains('\0')) {
-            return Err(Fault::unsupported(format!("failed to run `{sql}`"), "a name holds a NUL character"));
+        if [&table.schema, &table.name]
+            .into_iter()
+            .chain(&columns)
+            .any(|name| name.contains('\0'))
+        {
+            return Err(Fault::unsupported(
+                format!("failed to run `{sql}`"),
+                "a name holds a NUL character",
+            ));
         }
-        let open = OpenCopy { sql, finished: false };
+        let open = OpenCopy {
+            sql,
+            finished: false,
+        };
         // the handle first: a refused handle must not leave a COPY behind
         let handle = self.table.push(open);
         let handle = handle.map_err(|error| Fault::handles(&error, self.meter.limits()))?;
-        match self.session.copy_in(&table.schema, &table.name, &columns).await {
+        match self
+            .session
+            .copy_in(&table.schema, &table.name, &columns)
+            .await
+        {
             Ok(copy) => {
                 self.copy = Some(copy);
                 Ok(handle)
             }
             Err(failure) => {
-                let sql = self.table.delete(handle).map(|open| open.sql).unwrap_or_default();
+                let sql = self
+                    .table
+                    .delete(handle)
+                    .map(|open| open.sql)
+                    .unwrap_or_default();
                 Err(self.fault(&sql, failure))
             }
         }
@@ -88,23 +109,34 @@ impl State {
     async fn write_copy(&mut self, handle: &Resource<OpenCopy>, rows: types::Batch) -> Answer<()> {
         let sql = self.writing(handle)?;
         let batch = Batch::from(rows);
-        check_batch(&batch).map_err(|why| Fault::unsupported(format!("failed to run `{sql}`"), why))?;
-        let Some(copy) = &mut self.copy else { return Err(Fault::Poisoned) };
+        check_batch(&batch)
+            .map_err(|why| Fault::unsupported(format!("failed to run `{sql}`"), why))?;
+        let Some(copy) = &mut self.copy else {
+            return Err(Fault::Poisoned);
+        };
         if copy.columns() != 0 && copy.columns() != batch.columns.len() {
             let (wanted, given) = (copy.columns(), batch.columns.len());
-            let why = format!("the bulk write was opened for {wanted} columns, the batch has {given}");
+            let why =
+                format!("the bulk write was opened for {wanted} columns, the batch has {given}");
             return Err(Fault::unsupported(format!("failed to run `{sql}`"), why));
         }
-        copy.write(&batch).await.map_err(|failure| self.fault(&sql, failure))
+        copy.write(&batch)
+            .await
+            .map_err(|failure| self.fault(&sql, failure))
     }
 
     async fn finish_copy(&mut self, handle: &Resource<OpenCopy>) -> Answer<u64> {
         let sql = self.writing(handle)?;
-        let Some(copy) = self.copy.take() else { return Err(Fault::Poisoned) };
+        let Some(copy) = self.copy.take() else {
+            return Err(Fault::Poisoned);
+        };
         if let Ok(open) = self.table.get_mut(handle) {
             open.finished = true;
         }
-        let rows = copy.finish().await.map_err(|failure| self.fault(&sql, failure))?;
+        let rows = copy
+            .finish()
+            .await
+            .map_err(|failure| self.fault(&sql, failure))?;
         self.rows_affected = self.rows_affected.saturating_add(rows);
         Ok(rows)
     }
@@ -116,7 +148,10 @@ impl State {
         }
         match self.table.get(handle) {
             Ok(open) if !open.finished => Ok(open.sql.clone()),
-            Ok(_) => Err(Fault::unsupported("failed to write rows", "the bulk write is finished")),
+            Ok(_) => Err(Fault::unsupported(
+                "failed to write rows",
+                "the bulk write is finished",
+            )),
             Err(error) => Err(Fault::handles(&error, self.meter.limits())),
         }
     }
@@ -133,7 +168,10 @@ impl From<types::Batch> for Batch {
 
 impl From<types::Column> for Column {
     fn from(column: types::Column) -> Self {
-        let var = |var: types::VarData| Var { offsets: var.offsets, data: var.data };
+        let var = |var: types::VarData| Var {
+            offsets: var.offsets,
+            data: var.data,
+        };
         Column {
             name: column.name,
             type_name: column.type_name,

@@ -18,7 +18,9 @@ type Called<T> = wasmtime::Result<Result<T, types::Error>>;
 macro_rules! ask {
     ($state:ident, $question:literal, $asked:expr) => {{
         let answer = match $state.ready() {
-            Ok(()) => $asked.await.map_err(|failure| $state.fault($question, failure)),
+            Ok(()) => $asked
+                .await
+                .map_err(|failure| $state.fault($question, failure)),
             Err(fault) => Err(fault),
         };
         $state.answer(answer)
@@ -27,7 +29,11 @@ macro_rules! ask {
 
 impl checks::Host for State {
     async fn table_exists(&mut self, table: types::Relation) -> Called<bool> {
-        ask!(self, "the check of a table", self.session.table_exists(&table.schema, &table.name))
+        ask!(
+            self,
+            "the check of a table",
+            self.session.table_exists(&table.schema, &table.name)
+        )
     }
 
     async fn column(
@@ -35,7 +41,11 @@ impl checks::Host for State {
         table: types::Relation,
         name: String,
     ) -> Called<Option<checks::ColumnInfo>> {
-        let found = ask!(self, "the check of a column", self.session.column(&table.schema, &table.name, &name))?;
+        let found = ask!(
+            self,
+            "the check of a column",
+            self.session.column(&table.schema, &table.name, &name)
+        )?;
         Ok(found.map(|column| {
             column.map(|column| checks::ColumnInfo {
                 type_name: column.type_name,
@@ -46,10 +56,17 @@ impl checks::Host for State {
     }
 
     async fn index(&mut self, name: types::Relation) -> Called<Option<checks::IndexInfo>> {
-        let found = ask!(self, "the check of an index", self.session.index(&name.schema, &name.name))?;
+        let found = ask!(
+            self,
+            "the check of an index",
+            self.session.index(&name.schema, &name.name)
+        )?;
         Ok(found.map(|index| {
             index.map(|index| checks::IndexInfo {
-                table: types::Relation { schema: index.table_schema, name: index.table_name },
+                table: types::Relation {
+                    schema: index.table_schema,
+                    name: index.table_name,
+                },
                 definition: index.definition,
                 valid: index.valid,
             })
@@ -61,8 +78,11 @@ impl checks::Host for State {
         table: types::Relation,
         name: String,
     ) -> Called<Option<checks::ConstraintInfo>> {
-        let found =
-            ask!(self, "the check of a constraint", self.session.constraint(&table.schema, &table.name, &name))?;
+        let found = ask!(
+            self,
+            "the check of a constraint",
+            self.session.constraint(&table.schema, &table.name, &name)
+        )?;
         Ok(found.map(|constraint| {
             constraint.map(|constraint| checks::ConstraintInfo {
                 definition: constraint.definition,
@@ -72,7 +92,11 @@ impl checks::Host for State {
     }
 
     async fn extension(&mut self, name: String) -> Called<Option<checks::ExtensionInfo>> {
-        let found = ask!(self, "the check of an extension", self.session.extension(&name))?;
+        let found = ask!(
+            self,
+            "the check of an extension",
+            self.session.extension(&name)
+        )?;
         Ok(found.map(|extension| {
             extension.map(|extension| checks::ExtensionInfo {
                 schema: extension.schema,
@@ -82,7 +106,11 @@ impl checks::Host for State {
     }
 
     async fn available_extension(&mut self, name: String) -> Called<Option<String>> {
-        ask!(self, "the check of an extension", self.session.available_extension(&name))
+        ask!(
+            self,
+            "the check of an extension",
+            self.session.available_extension(&name)
+        )
     }
 
     async fn index_standing(&mut self, spec: checks::IndexSpec) -> Called<checks::Standing> {
@@ -90,7 +118,10 @@ impl checks::Host for State {
         self.answer(answer.map(checks::Standing::from))
     }
 
-    async fn foreign_key_standing(&mut self, spec: checks::ForeignKeySpec) -> Called<checks::Standing> {
+    async fn foreign_key_standing(
+        &mut self,
+        spec: checks::ForeignKeySpec,
+    ) -> Called<checks::Standing> {
         let answer = self.foreign_key_state(&spec.into()).await;
         self.answer(answer.map(checks::Standing::from))
     }
@@ -108,7 +139,12 @@ impl checks::Host for State {
     async fn require_index(&mut self, spec: checks::IndexSpec) -> Called<()> {
         let spec = IndexSpec::from(spec);
         let answer = match self.index_state(&spec).await {
-            Ok(standing) => self.stands("index", &label(&spec.schema, &spec.name), &spec.to_string(), standing),
+            Ok(standing) => self.stands(
+                "index",
+                &label(&spec.schema, &spec.name),
+                &spec.to_string(),
+                standing,
+            ),
             Err(fault) => Err(fault),
         };
         self.answer(answer)
@@ -117,7 +153,12 @@ impl checks::Host for State {
     async fn require_foreign_key(&mut self, spec: checks::ForeignKeySpec) -> Called<()> {
         let spec = ForeignKeySpec::from(spec);
         let answer = match self.foreign_key_state(&spec).await {
-            Ok(standing) => self.stands("foreign-key", &quoted(&spec.name), &spec.to_string(), standing),
+            Ok(standing) => self.stands(
+                "foreign-key",
+                &quoted(&spec.name),
+                &spec.to_string(),
+                standing,
+            ),
             Err(fault) => Err(fault),
         };
         self.answer(answer)
@@ -125,16 +166,29 @@ impl checks::Host for State {
 
     async fn require_extension(&mut self, name: String) -> Called<()> {
         let found = match self.ready() {
-            Ok(()) => self.session.extension(&name).await.map_err(|f| self.fault("the check of an extension", f)),
+            Ok(()) => self
+                .session
+                .extension(&name)
+                .await
+                .map_err(|f| self.fault("the check of an extension", f)),
             Err(fault) => Err(fault),
         };
         let answer = found.and_then(|found| {
             let (seen, met) = match found {
-                Some(found) => (format!("version {} in schema {}", found.version, found.schema), true),
+                Some(found) => (
+                    format!("version {} in schema {}", found.version, found.schema),
+                    true,
+                ),
                 None => ("not installed".to_owned(), false),
             };
             let expected = "installed".to_owned();
-            self.find(Finding { kind: "extension", subject: name, expected, seen, met })
+            self.find(Finding {
+                kind: "extension",
+                subject: name,
+                expected,
+                seen,
+                met,
+            })
         });
         self.answer(answer)
     }
@@ -166,14 +220,22 @@ impl State {
         self.ready_to_check(sql).await?;
         let rows = self.session.count(sql, &values(params)).await;
         let rows = self.checked(sql, rows).await?;
-        self.meter.add_rows(usize::try_from(rows).unwrap_or(usize::MAX)).map_err(Fault::limit)?;
+        self.meter
+            .add_rows(usize::try_from(rows).unwrap_or(usize::MAX))
+            .map_err(Fault::limit)?;
         let seen = match rows {
             0 => "no row".to_owned(),
             1 => "1 row".to_owned(),
             rows => format!("{rows} rows"),
         };
         let expected = "no row".to_owned();
-        self.find(Finding { kind: "no-rows", subject: what, expected, seen, met: rows == 0 })
+        self.find(Finding {
+            kind: "no-rows",
+            subject: what,
+            expected,
+            seen,
+            met: rows == 0,
+        })
     }
 
     async fn plan_uses(
@@ -183,17 +245,30 @@ impl State {
         index: &types::Relation,
     ) -> Answer<()> {
         self.ready_to_check(sql).await?;
-        let found = self.session.index_use(sql, &values(params), &index.name).await;
+        let found = self
+            .session
+            .index_use(sql, &values(params), &index.name)
+            .await;
         let (seen, met) = match self.checked(sql, found).await? {
             IndexUse::Used => ("the plan uses it".to_owned(), true),
-            IndexUse::Passed(plan) => {
-                (format!("usable, but the planner prefers {plan} on so small a table"), true)
-            }
-            IndexUse::Unusable(plan) => (format!("not usable for the query: the plan is {plan}"), false),
+            IndexUse::Passed(plan) => (
+                format!("usable, but the planner prefers {plan} on so small a table"),
+                true,
+            ),
+            IndexUse::Unusable(plan) => (
+                format!("not usable for the query: the plan is {plan}"),
+                false,
+            ),
         };
         let subject = label(&index.schema, &index.name);
         let expected = format!("can serve `{}`", excerpt(sql));
-        self.find(Finding { kind: "plan", subject, expected, seen, met })
+        self.find(Finding {
+            kind: "plan",
+            subject,
+            expected,
+            seen,
+            met,
+        })
     }
 
     async fn latency(
@@ -209,7 +284,13 @@ impl State {
         let took = self.checked(sql, took).await?;
         let expected = format!("at most {limit_ms} ms");
         let seen = format!("{:.1} ms", took.as_secs_f64() * 1000.0);
-        self.find(Finding { kind: "latency", subject: what, expected, seen, met: took <= limit })
+        self.find(Finding {
+            kind: "latency",
+            subject: what,
+            expected,
+            seen,
+            met: took <= limit,
+        })
     }
 
     async fn index_state(&mut self, spec: &IndexSpec) -> Answer<Standing> {
@@ -217,7 +298,8 @@ impl State {
         self.ready()?;
         self.read_only().await?;
         let standing = self.session.index_standing(spec).await;
-        self.checked(&format!("the check of index {}", spec.name), standing).await
+        self.checked(&format!("the check of index {}", spec.name), standing)
+            .await
     }
 
     async fn foreign_key_state(&mut self, spec: &ForeignKeySpec) -> Answer<Standing> {
@@ -234,16 +316,17 @@ impl State {
         }
         // until a first query has run, a statement could switch the transaction back to read-write
         let sql = "SAVEPOINT wasmigrate_check; SET TRANSACTION READ ONLY; SELECT 1";
-        self.session.batch(sql).await.map_err(|failure| self.fault(sql, failure))
+        self.session
+            .batch(sql)
+            .await
+            .map_err(|failure| self.fault(sql, failure))
     }
 
     async fn ready_to_check(&mut self, sql: &str) -> Answer<()> {
         self.ready()?;
         match statement::look(sql).map_err(Fault::denied)? {
             Kind::Select => self.read_only().await,
-            Kind::Other => {
-                Err(Fault::denied("a check takes a query that only selects"))
-            }
+            Kind::Other => Err(Fault::denied("a check takes a query that only selects")),
         }
     }
 
@@ -252,7 +335,10 @@ impl State {
         let outcome = outcome.map_err(|failure| self.fault(sql, failure))?;
         if self.phase != Phase::Verify {
             let back = "ROLLBACK TO wasmigrate_check; RELEASE wasmigrate_check";
-            self.session.batch(back).await.map_err(|failure| self.fault(sql, failure))?;
+            self.session
+                .batch(back)
+                .await
+                .map_err(|failure| self.fault(sql, failure))?;
         }
         Ok(outcome)
     }
@@ -272,17 +358,29 @@ impl State {
             Standing::Different(difference) => format!("different: {difference}"),
         };
         let (subject, expected) = (subject.to_owned(), expected.to_owned());
-        self.find(Finding { kind, subject, expected, seen, met })
+        self.find(Finding {
+            kind,
+            subject,
+            expected,
+            seen,
+            met,
+        })
     }
 
     /// Records a finding; one that is not met fails the run.
     fn find(&mut self, finding: Finding) -> Answer<()> {
         self.events.finding(&finding);
         let failed = (!finding.met).then(|| {
-            let what = format!("failed to meet a requirement: {} {}", finding.kind, finding.subject);
+            let what = format!(
+                "failed to meet a requirement: {} {}",
+                finding.kind, finding.subject
+            );
             let seen = format!("expected {}, seen {}", finding.expected, finding.seen);
             let answer = types::Error::CheckFailed(format!("{what}: {seen}"));
-            Fault::Told { error: Error::new(Code::CheckFailed, what).cause(seen), answer }
+            Fault::Told {
+                error: Error::new(Code::CheckFailed, what).cause(seen),
+                answer,
+            }
         });
         self.findings.push(finding);
         failed.map_or(Ok(()), Err)

@@ -32,19 +32,27 @@ pub struct Prepared {
 impl Compiler {
     /// A compiler that keeps compiled code in that folder; without one it compiles anew each time.
     pub fn new(cache: Option<PathBuf>) -> Self {
-        Compiler { cache, engines: HashMap::new() }
+        Compiler {
+            cache,
+            engines: HashMap::new(),
+        }
     }
 
     /// Compiles a migration, or takes its code from the cache, and links it to the host's interfaces.
     pub fn prepare(&mut self, migration: &Migration) -> Result<Prepared> {
         let failed = |error: wasmtime::Error| {
-            Error::new(Code::ComponentInvalid, format!("failed to compile {}", migration.file))
-                .cause(format!("{error:#}"))
-                .hint("build it again with `wasmigrate build`")
+            Error::new(
+                Code::ComponentInvalid,
+                format!("failed to compile {}", migration.file),
+            )
+            .cause(format!("{error:#}"))
+            .hint("build it again with `wasmigrate build`")
         };
-        let engine = self.engine(migration.manifest.limits.stack).map_err(|error| {
-            Error::new(Code::Internal, "failed to start the engine").cause(format!("{error:#}"))
-        })?;
+        let engine = self
+            .engine(migration.manifest.limits.stack)
+            .map_err(|error| {
+                Error::new(Code::Internal, "failed to start the engine").cause(format!("{error:#}"))
+            })?;
         let component = Component::from_binary(&engine, &migration.component).map_err(failed)?;
         let mut linker = Linker::new(&engine);
         Bindings::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut State| state)

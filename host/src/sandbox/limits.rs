@@ -29,8 +29,13 @@ impl std::error::Error for Stop {}
 
 /// Says which limit was reached and which key raises it.
 pub fn exceeded(code: Code, what: &str, key: &str, limit: &str) -> Error {
-    Error::new(code, format!("failed to go on: the migration {what} ({key} = {limit})"))
-        .hint(format!("raise `{key}` in [limits] of its migration.toml, if it should be allowed"))
+    Error::new(
+        code,
+        format!("failed to go on: the migration {what} ({key} = {limit})"),
+    )
+    .hint(format!(
+        "raise `{key}` in [limits] of its migration.toml, if it should be allowed"
+    ))
 }
 
 /// What a guest uses up, counted on the host's side.
@@ -46,7 +51,13 @@ pub struct Meter {
 impl Meter {
     /// Nothing used yet.
     pub fn new(limits: Limits) -> Self {
-        Meter { limits, guest_time: Duration::ZERO, guest_since: None, rows: 0, log_bytes: 0 }
+        Meter {
+            limits,
+            guest_time: Duration::ZERO,
+            guest_since: None,
+            rows: 0,
+            log_bytes: 0,
+        }
     }
 
     /// The limits that it measures against.
@@ -61,7 +72,10 @@ impl Meter {
                 self.guest_since = Some(Instant::now());
             }
             CallHook::CallingHost | CallHook::ReturningFromWasm => {
-                self.guest_time += self.guest_since.take().map_or(Duration::ZERO, |at| at.elapsed());
+                self.guest_time += self
+                    .guest_since
+                    .take()
+                    .map_or(Duration::ZERO, |at| at.elapsed());
             }
         }
     }
@@ -88,7 +102,12 @@ impl Meter {
             return Ok(());
         }
         let limit = self.limits.rows.to_string();
-        Err(exceeded(Code::LimitRows, "reads more rows than allowed", "rows", &limit))
+        Err(exceeded(
+            Code::LimitRows,
+            "reads more rows than allowed",
+            "rows",
+            &limit,
+        ))
     }
 
     /// Counts a log message.
@@ -98,7 +117,12 @@ impl Meter {
             return Ok(());
         }
         let limit = size(self.limits.log_bytes);
-        Err(exceeded(Code::LimitLogBytes, "logs more than allowed", "log-bytes", &limit))
+        Err(exceeded(
+            Code::LimitLogBytes,
+            "logs more than allowed",
+            "log-bytes",
+            &limit,
+        ))
     }
 }
 
@@ -141,7 +165,12 @@ mod tests {
     use super::*;
 
     fn meter() -> Meter {
-        Meter::new(Limits { rows: 10, log_bytes: 10, memory: 65_536, ..Limits::default() })
+        Meter::new(Limits {
+            rows: 10,
+            log_bytes: 10,
+            memory: 65_536,
+            ..Limits::default()
+        })
     }
 
     #[test]
@@ -157,7 +186,10 @@ mod tests {
 
     #[test]
     fn the_servers_time_is_not_the_guests() {
-        let mut meter = Meter::new(Limits { guest_time: Duration::from_millis(1), ..Limits::default() });
+        let mut meter = Meter::new(Limits {
+            guest_time: Duration::from_millis(1),
+            ..Limits::default()
+        });
         meter.hook(CallHook::CallingHost);
         std::thread::sleep(Duration::from_millis(5));
         assert!(meter.check_time().is_ok());

@@ -60,7 +60,9 @@ impl State {
         let rows = self.session.query(&sql, &values(params), reading).await;
         let rows = rows.map_err(|failure| self.fault(&sql, failure))?;
         let open = OpenRows { rows, sql };
-        self.table.push(open).map_err(|error| Fault::handles(&error, self.meter.limits()))
+        self.table
+            .push(open)
+            .map_err(|error| Fault::handles(&error, self.meter.limits()))
     }
 
     async fn next_batch(&mut self, rows: &Resource<OpenRows>) -> Answer<Option<types::Batch>> {
@@ -94,7 +96,10 @@ impl From<Batch> for types::Batch {
 
 impl From<Column> for types::Column {
     fn from(column: Column) -> Self {
-        let var = |var: Var| types::VarData { offsets: var.offsets, data: var.data };
+        let var = |var: Var| types::VarData {
+            offsets: var.offsets,
+            data: var.data,
+        };
         types::Column {
             name: column.name,
             type_name: column.type_name,

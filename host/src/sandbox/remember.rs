@@ -17,7 +17,10 @@ impl remember::Host for State {
         self.answer(answer)
     }
 
-    async fn recall(&mut self, key: String) -> wasmtime::Result<Result<Option<String>, types::Error>> {
+    async fn recall(
+        &mut self,
+        key: String,
+    ) -> wasmtime::Result<Result<Option<String>, types::Error>> {
         let answer = self.ready().map(|()| self.remembered.get(&key).cloned());
         self.answer(answer)
     }
@@ -31,12 +34,22 @@ impl State {
             return Err(Fault::unsupported(what, "only up can remember"));
         }
         if key.contains('\0') || text.contains('\0') {
-            return Err(Fault::unsupported(what, "it holds a NUL character, which PostgreSQL cannot store"));
+            return Err(Fault::unsupported(
+                what,
+                "it holds a NUL character, which PostgreSQL cannot store",
+            ));
         }
         self.remembered.insert(key, text);
-        let bytes: usize = self.remembered.iter().map(|(key, text)| key.len() + text.len()).sum();
+        let bytes: usize = self
+            .remembered
+            .iter()
+            .map(|(key, text)| key.len() + text.len())
+            .sum();
         if bytes > MOST_BYTES {
-            return Err(Fault::unsupported(what, "a migration can remember 1 MiB at most"));
+            return Err(Fault::unsupported(
+                what,
+                "a migration can remember 1 MiB at most",
+            ));
         }
         Ok(())
     }

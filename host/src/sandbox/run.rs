@@ -102,7 +102,9 @@ async fn call(
     prepared: &Prepared,
     phase: Phase,
 ) -> wasmtime::Result<Result<(), String>> {
-    let guest = MigrationPre::new(prepared.instance.clone())?.instantiate_async(&mut *store).await?;
+    let guest = MigrationPre::new(prepared.instance.clone())?
+        .instantiate_async(&mut *store)
+        .await?;
     match phase {
         Phase::Up => guest.call_up(store).await,
         Phase::Down => guest.call_down(store).await,
@@ -119,7 +121,9 @@ fn verdict(state: &mut State, returned: wasmtime::Result<Result<(), String>>) ->
             None => {
                 let panic = state.panic.take();
                 return Verdict::Failed(
-                    state.take_poison().unwrap_or_else(|| trapped(state.meter.limits(), panic, &trap)),
+                    state
+                        .take_poison()
+                        .unwrap_or_else(|| trapped(state.meter.limits(), panic, &trap)),
                 );
             }
         },
@@ -134,21 +138,34 @@ fn verdict(state: &mut State, returned: wasmtime::Result<Result<(), String>>) ->
         }
         (Some(error), Ok(())) => Verdict::Failed(error),
         // what the migration makes of the failure often says which part of its work it was
-        (Some(error), Err(text)) if text.contains(error.message()) || error.causes().iter().any(|cause| text.contains(cause)) => {
+        (Some(error), Err(text))
+            if text.contains(error.message())
+                || error.causes().iter().any(|cause| text.contains(cause)) =>
+        {
             Verdict::Failed(error)
         }
-        (Some(error), Err(text)) => Verdict::Failed(error.cause(format!("the migration says: {text}"))),
+        (Some(error), Err(text)) => {
+            Verdict::Failed(error.cause(format!("the migration says: {text}")))
+        }
     }
 }
 
 /// What a trap that was not the host's own doing means.
 fn trapped(limits: &Limits, panic: Option<String>, trap: &wasmtime::Error) -> Error {
     if let Some(message) = panic {
-        return Error::new(Code::GuestPanicked, format!("failed: the migration panicked: {message}"));
+        return Error::new(
+            Code::GuestPanicked,
+            format!("failed: the migration panicked: {message}"),
+        );
     }
     if matches!(trap.downcast_ref::<Trap>(), Some(Trap::StackOverflow)) {
         let limit = size(limits.stack);
-        return exceeded(Code::LimitStack, "nests its calls deeper than allowed", "stack", &limit);
+        return exceeded(
+            Code::LimitStack,
+            "nests its calls deeper than allowed",
+            "stack",
+            &limit,
+        );
     }
     let text = trap.root_cause().to_string();
     if text.contains("fuel allocated for hostcalls") {
@@ -156,5 +173,9 @@ fn trapped(limits: &Limits, panic: Option<String>, trap: &wasmtime::Error) -> Er
         let what = "hands over more data in one call than allowed";
         return exceeded(Code::LimitCallBytes, what, "call-bytes", &limit);
     }
-    Error::new(Code::GuestTrapped, "failed: the migration's code was stopped").cause(text)
+    Error::new(
+        Code::GuestTrapped,
+        "failed: the migration's code was stopped",
+    )
+    .cause(text)
 }

@@ -11,8 +11,8 @@ use super::wit::types;
 use crate::database::{CopyIn, Failure, Session, Value};
 use crate::error::{Code, Error};
 use crate::finding::Finding;
-use crate::migration::{Mode, Phase, Settings};
 use crate::limits::Limits;
+use crate::migration::{Mode, Phase, Settings};
 
 /// The host's side of one run of a guest.
 pub struct State {
@@ -80,7 +80,11 @@ impl State {
         }
         if self.copy.is_some() {
             let why = "a bulk write is open: finish it before the next call";
-            return Err(Fault::told(Code::CopyOpen, why, types::Error::CopyOpen(why.into())));
+            return Err(Fault::told(
+                Code::CopyOpen,
+                why,
+                types::Error::CopyOpen(why.into()),
+            ));
         }
         Ok(())
     }
@@ -89,13 +93,18 @@ impl State {
     pub(super) fn ready_to_write(&self) -> Answer<()> {
         self.ready()?;
         if self.phase == Phase::Verify {
-            return Err(Fault::denied("verify only reads; what it changes belongs into up"));
+            return Err(Fault::denied(
+                "verify only reads; what it changes belongs into up",
+            ));
         }
         Ok(())
     }
 
     /// Gives an answer to the guest. The first failure loses the run, even if the guest swallows it.
-    pub(super) fn answer<T>(&mut self, answer: Answer<T>) -> wasmtime::Result<Result<T, types::Error>> {
+    pub(super) fn answer<T>(
+        &mut self,
+        answer: Answer<T>,
+    ) -> wasmtime::Result<Result<T, types::Error>> {
         match answer {
             Ok(value) => Ok(Ok(value)),
             Err(Fault::Told { error, answer }) => {
@@ -103,8 +112,14 @@ impl State {
                 Ok(Err(answer))
             }
             Err(Fault::Poisoned) => {
-                let first = self.poison.as_ref().map(Error::to_string).unwrap_or_default();
-                Ok(Err(types::Error::Poisoned(format!("an earlier call failed: {first}"))))
+                let first = self
+                    .poison
+                    .as_ref()
+                    .map(Error::to_string)
+                    .unwrap_or_default();
+                Ok(Err(types::Error::Poisoned(format!(
+                    "an earlier call failed: {first}"
+                ))))
             }
             Err(Fault::Stop(stop)) => Err(stop.into()),
         }
@@ -124,16 +139,22 @@ impl State {
     pub(super) fn fault(&self, sql: &str, failure: Failure) -> Fault {
         let what = format!("failed to run `{}`", excerpt(sql));
         match failure {
-            Failure::Lost(_) => {
-                Fault::Stop(Stop::Failed(Error::new(Code::DatabaseLost, what).cause(failure)))
-            }
+            Failure::Lost(_) => Fault::Stop(Stop::Failed(
+                Error::new(Code::DatabaseLost, what).cause(failure),
+            )),
             Failure::Server(refusal) if refusal.is_contention() => Fault::Stop(Stop::Contention(
-                Error::new(Code::ContentionGivenUp, what).cause(&refusal.message).server(refusal.report()),
+                Error::new(Code::ContentionGivenUp, what)
+                    .cause(&refusal.message)
+                    .server(refusal.report()),
             )),
             // "object in use": the server will not change a table under its own open cursor
-            Failure::Server(refusal) if refusal.sqlstate == "55006" && self.session.cursors_open() > 0 => {
+            Failure::Server(refusal)
+                if refusal.sqlstate == "55006" && self.session.cursors_open() > 0 =>
+            {
                 let hint = "drain or drop the rows first";
-                let error = Error::new(Code::RowsOpen, what).cause(&refusal.message).hint(hint);
+                let error = Error::new(Code::RowsOpen, what)
+                    .cause(&refusal.message)
+                    .hint(hint);
                 let answer = types::Error::RowsOpen(format!("{}: {hint}", refusal.message));
                 Fault::Told { error, answer }
             }
@@ -167,12 +188,19 @@ impl State {
 
 impl Fault {
     pub(super) fn told(code: Code, what: impl Into<String>, answer: types::Error) -> Self {
-        Fault::Told { error: Error::new(code, what), answer }
+        Fault::Told {
+            error: Error::new(code, what),
+            answer,
+        }
     }
 
     pub(super) fn denied(why: impl Into<String>) -> Self {
         let why = why.into();
-        Fault::told(Code::Denied, format!("failed to allow a call: {why}"), types::Error::Denied(why))
+        Fault::told(
+            Code::Denied,
+            format!("failed to allow a call: {why}"),
+            types::Error::Denied(why),
+        )
     }
 
     pub(super) fn limit(error: Error) -> Self {
@@ -183,7 +211,10 @@ impl Fault {
     pub(super) fn unsupported(what: impl Into<String>, why: impl Into<String>) -> Self {
         let why = why.into();
         let error = Error::new(Code::CallUnsupported, what).cause(&why);
-        Fault::Told { error, answer: types::Error::Unsupported(why) }
+        Fault::Told {
+            error,
+            answer: types::Error::Unsupported(why),
+        }
     }
 
     /// The host's table of handles refuses one more.
