@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Ran;
-use super::watch::{interrupted, watched};
+use super::watch::{ASK, Asking, interrupted, watched};
 use super::workplace::{Workplace, given_up};
 use crate::database::locks::{self, Holder};
 use crate::database::{Failure, Session, history, runs};
@@ -91,48 +91,58 @@ impl Workplace<'_> {
         Err(given_up())
     }
 
-    /// Runs `verify` in a read-only transaction that is rolled back. With a run, what it finds is recorded.
+    /// Runs `verify` in a read-only transaction that is rolled back; contention is met with new attempts.
+    /// With a run, what it finds is recorded. What it found is told also where it failed.
     pub async fn verify(
         &mut self,
         migration: &Migration,
         prepared: &Prepared,
         run: Option<i64>,
         settings: Settings,
-    ) -> Result<Ran> {
-        let started = Instant::now();
+    ) -> Result<(Ran, Result<()>)> {
         let remembered = self.kept(migration.version()).await?.remembered;
         self.observer
             .started(migration, Phase::Verify, self.place.0, self.place.1);
-        let job = Job {
-            phase: Phase::Verify,
-            mode: Mode::Transactional,
-            limits: migration.manifest.limits,
-            settings,
-            remembered,
-            events: self.observer.clone(),
-        };
-        let ended = self.run(prepared, "BEGIN READ ONLY", job).await;
-        let (ended, _) = ended.map_err(Failed::into_error)?;
-        if let Some(run) = run {
-            self.record(run, Phase::Verify, &ended.findings).await?;
-        }
-        let back = ended.session.batch("ROLLBACK").await;
-        let ran = ran(migration, Phase::Verify, started, 0, ended.findings);
-        match ended.verdict {
-            Verdict::Done => {
-                back.map_err(|failure| {
-                    failure.error(Code::DatabaseLost, "failed to end the verification")
-                })?;
-                self.work = Some(ended.session);
-                self.observer.ended(&ran);
-                Ok(ran)
+        let mut pause = FIRST_PAUSE;
+        for attempt in 1..=ATTEMPTS {
+            let started = Instant::now();
+            let job = Job {
+                phase: Phase::Verify,
+                mode: Mode::Transactional,
+                limits: migration.manifest.limits,
+                settings: settings.clone(),
+                remembered: remembered.clone(),
+                events: self.observer.clone(),
+            };
+            let ended = self.run(prepared, "BEGIN READ ONLY", job).await;
+            let (ended, blockers) = ended.map_err(Failed::into_error)?;
+            if let Some(run) = run {
+                self.record(run, Phase::Verify, &ended.findings).await?;
             }
-            Verdict::Failed(error) | Verdict::Contention(error) => {
-                // rolled back, so the session can serve the next migration's verify
-                self.work = back.is_ok().then_some(ended.session);
-                Err(error)
+            let back = ended.session.batch("ROLLBACK").await;
+            let ran = ran(migration, Phase::Verify, started, 0, ended.findings);
+            // rolled back, so the session can serve the next attempt and the next migration's verify
+            self.work = back.is_ok().then_some(ended.session);
+            match ended.verdict {
+                Verdict::Done => {
+                    back.map_err(|failure| {
+                        failure.error(Code::DatabaseLost, "failed to end the verification")
+                    })?;
+                    self.observer.ended(&ran);
+                    return Ok((ran, Ok(())));
+                }
+                Verdict::Failed(error) => return Ok((ran, Err(error))),
+                Verdict::Contention(error) if attempt == ATTEMPTS || self.work.is_none() => {
+                    return Ok((ran, Err(blamed(error, &blockers))));
+                }
+                Verdict::Contention(error) => {
+                    self.observer.retrying(&blamed(error, &blockers), pause);
+                    self.pause(pause).await?;
+                    pause *= 2;
+                }
             }
         }
+        Err(given_up())
     }
 
     async fn attempt(
@@ -190,8 +200,12 @@ impl Workplace<'_> {
             return Ok((running.await, Vec::new()));
         };
         let observer = self.observer.as_ref();
-        let (ended, blockers) =
-            watched(running, signals, self.lock.as_ref(), self.pid, observer).await;
+        let asking = self.lock.as_ref().map(|lock| Asking {
+            session: lock,
+            // before the lock timeout ends the wait
+            every: (self.lock_timeout / 2).clamp(Duration::from_millis(50), ASK),
+        });
+        let (ended, blockers) = watched(running, signals, asking, self.pid, observer).await;
         match ended {
             Some(ended) => Ok((ended, blockers)),
             None => {
