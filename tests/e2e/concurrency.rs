@@ -3,7 +3,8 @@
 use crate::processes::{ASLEEP, Other, Running, hurry, slow_insertions, until, until_asleep};
 use crate::support::{Database, Ended, VERSIONS, white_cross};
 
-const UPS: &str = "SELECT count(*) || ' ' || string_agg(DISTINCT state, ',') || ' ' || count(DISTINCT version)
+const UPS: &str =
+    "SELECT count(*) || ' ' || string_agg(DISTINCT state, ',') || ' ' || count(DISTINCT version)
     FROM wasmigrate.run WHERE direction = 'up'";
 const HISTORY: &str = "SELECT count(*) FROM wasmigrate.migration";
 const PLACEHOLDERS: &str = "SELECT count(*) FROM medications WHERE name = 'Unknown Medication'";
@@ -13,7 +14,8 @@ const PLACEHOLDERS: &str = "SELECT count(*) FROM medications WHERE name = 'Unkno
 fn assert_nothing_half_done(database: &Database) {
     assert_eq!(database.value(HISTORY), "0");
     assert_eq!(database.value(PLACEHOLDERS), "0");
-    let constraint = "SELECT count(*) FROM pg_constraint WHERE conname = 'fk_medication_logs_medication_id'";
+    let constraint =
+        "SELECT count(*) FROM pg_constraint WHERE conname = 'fk_medication_logs_medication_id'";
     assert_eq!(database.value(constraint), "0");
 }
 
@@ -71,10 +73,20 @@ fn after_a_kill_the_next_runner_waits_for_the_servers_end() {
     assert_eq!(database.value(ASLEEP), asleep);
     assert_eq!(database.value("SELECT count(*) FROM wasmigrate.run"), "1");
     let next = next.end().ok();
-    assert!(next.stderr.contains(&format!("held by pid {asleep}")), "{next:?}");
-    assert_eq!(next.stdout.matches("applied, verified").count(), 4, "{next:?}");
+    assert!(
+        next.stderr.contains(&format!("held by pid {asleep}")),
+        "{next:?}"
+    );
+    assert_eq!(
+        next.stdout.matches("applied, verified").count(),
+        4,
+        "{next:?}"
+    );
     let runs = "SELECT string_agg(state, ' ' ORDER BY id) FROM wasmigrate.run";
-    assert_eq!(database.value(runs), "lost committed committed committed committed");
+    assert_eq!(
+        database.value(runs),
+        "lost committed committed committed committed"
+    );
     let closed = "SELECT count(*) FROM wasmigrate.run WHERE ended_at IS NULL";
     assert_eq!(database.value(closed), "0");
     assert_eq!(database.value(HISTORY), "4");
@@ -96,13 +108,22 @@ fn patience_ends_with_the_holders_name_or_with_the_holder() {
          WHERE datname = current_database() AND application_name = 'wasmigrate lock'",
     );
     let refused = up(&["--wait", "1s"]).failed(8, "lock-not-available");
-    assert!(refused.stderr.contains(&format!("held by pid {runner},")), "{refused:?}");
-    assert!(refused.stderr.contains("waiting for the run lock"), "{refused:?}");
+    assert!(
+        refused.stderr.contains(&format!("held by pid {runner},")),
+        "{refused:?}"
+    );
+    assert!(
+        refused.stderr.contains("waiting for the run lock"),
+        "{refused:?}"
+    );
 
     first.signal("KILL");
     first.end();
     let refused = up(&["--wait", "1s"]).failed(8, "fence-not-available");
-    assert!(refused.stderr.contains(&format!("held by pid {asleep},")), "{refused:?}");
+    assert!(
+        refused.stderr.contains(&format!("held by pid {asleep},")),
+        "{refused:?}"
+    );
     assert!(refused.stderr.contains("--fence-after"), "{refused:?}");
     let undo = database.run(white_cross(), &["down", "--wait", "1s"]).ok();
     assert!(undo.stdout.contains("nothing to do"), "{undo:?}");
@@ -124,8 +145,11 @@ fn a_signal_rolls_back_and_cancels_the_statement() {
         run.signal(signal);
         run.end().failed(130, "interrupted");
         // the statement does not notice that its client is gone: only the cancellation ends it
-        until(&database, "SELECT 'gone' WHERE NOT EXISTS (SELECT FROM pg_stat_activity
-            WHERE datname = current_database() AND application_name LIKE 'wasmigrate%')");
+        until(
+            &database,
+            "SELECT 'gone' WHERE NOT EXISTS (SELECT FROM pg_stat_activity
+            WHERE datname = current_database() AND application_name LIKE 'wasmigrate%')",
+        );
         assert_nothing_half_done(&database);
         let run = "SELECT state || ' ' || error_code FROM wasmigrate.run";
         assert_eq!(database.value(run), "failed interrupted");

@@ -3,7 +3,8 @@
 use crate::processes::{Other, Running};
 use crate::support::{Database, white_cross};
 
-const HOLD: &str = "BEGIN; LOCK TABLE public.medication_logs IN ROW EXCLUSIVE MODE; SELECT 'held for the test'";
+const HOLD: &str =
+    "BEGIN; LOCK TABLE public.medication_logs IN ROW EXCLUSIVE MODE; SELECT 'held for the test'";
 
 #[test]
 fn a_held_lock_is_waited_for_and_its_holder_named() {
@@ -13,13 +14,27 @@ fn a_held_lock_is_waited_for_and_its_holder_named() {
     run.until_said("trying again");
     other.run("COMMIT");
     let run = run.end().ok();
-    assert_eq!(run.stdout.matches("applied, verified").count(), 4, "{run:?}");
-    assert!(run.stderr.contains(&format!("waiting for a lock of pid {}", other.pid)), "{run:?}");
+    assert_eq!(
+        run.stdout.matches("applied, verified").count(),
+        4,
+        "{run:?}"
+    );
+    assert!(
+        run.stderr
+            .contains(&format!("waiting for a lock of pid {}", other.pid)),
+        "{run:?}"
+    );
     assert!(run.stderr.contains("held for the test"), "{run:?}");
     // one run, whose first attempt failed
     let runs = "SELECT string_agg(state, ' ') FROM wasmigrate.run";
-    assert_eq!(database.value(runs), "committed committed committed committed");
-    assert_eq!(database.value("SELECT count(*) FROM medications WHERE name = 'Unknown Medication'"), "1");
+    assert_eq!(
+        database.value(runs),
+        "committed committed committed committed"
+    );
+    assert_eq!(
+        database.value("SELECT count(*) FROM medications WHERE name = 'Unknown Medication'"),
+        "1"
+    );
 }
 
 #[test]
@@ -29,7 +44,11 @@ fn a_lock_that_is_never_released_ends_the_run() {
     let other = Other::open(&database, HOLD);
     let run = database.run(white_cross(), &["up", "--lock-timeout", "200ms"]);
     let run = run.failed(8, "contention");
-    assert!(run.stderr.contains(&format!("blocked by pid {}", other.pid)), "{run:?}");
+    assert!(
+        run.stderr
+            .contains(&format!("blocked by pid {}", other.pid)),
+        "{run:?}"
+    );
     assert!(run.stderr.contains("SQLSTATE: 55P03"), "{run:?}");
     assert_eq!(run.stderr.matches("trying again").count(), 5, "{run:?}");
     assert_eq!(database.schema(), before);
@@ -41,14 +60,23 @@ fn a_lock_that_is_never_released_ends_the_run() {
 fn a_deadlock_is_tried_again() {
     let database = Database::white_cross(40, 7);
     // the run holds the logs and wants the medications; the other holds those and wants the logs
-    let other = Other::open(&database, "BEGIN; LOCK TABLE public.medications IN SHARE MODE");
+    let other = Other::open(
+        &database,
+        "BEGIN; LOCK TABLE public.medications IN SHARE MODE",
+    );
     let run = Running::start(&database, white_cross(), &["up", "--lock-timeout", "60s"]);
     run.until_said("waiting for a lock of");
     // whichever of the two the server chooses as the victim
     let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        other.run("SET lock_timeout = 0; LOCK TABLE public.medication_logs IN ACCESS EXCLUSIVE MODE");
+        other.run(
+            "SET lock_timeout = 0; LOCK TABLE public.medication_logs IN ACCESS EXCLUSIVE MODE",
+        );
     }));
     drop(other);
     let run = run.end().ok();
-    assert_eq!(run.stdout.matches("applied, verified").count(), 4, "{run:?}");
+    assert_eq!(
+        run.stdout.matches("applied, verified").count(),
+        4,
+        "{run:?}"
+    );
 }

@@ -91,7 +91,9 @@ fn state(database: &Database) -> Vec<String> {
             }
             _ => "to_jsonb(t)",
         };
-        let sql = format!("SELECT count(*) || ' ' || md5(string_agg(({row})::text, ' ' ORDER BY t::text)) FROM {table} t");
+        let sql = format!(
+            "SELECT count(*) || ' ' || md5(string_agg(({row})::text, ' ' ORDER BY t::text)) FROM {table} t"
+        );
         let sql = match table {
             "medications" => sql.replace("ORDER BY t::text", "ORDER BY id"),
             _ => sql,
@@ -137,13 +139,19 @@ fn there_and_back(database: &Database, choice: Option<&str>) {
     assert_equal(&state(database), &state(&plain));
 
     let down = database.run(white_cross(), &["down", "--all"]).ok();
-    let undone: Vec<_> = VERSIONS.iter().map(|version| down.stdout.find(version)).collect();
+    let undone: Vec<_> = VERSIONS
+        .iter()
+        .map(|version| down.stdout.find(version))
+        .collect();
     assert!(undone.is_sorted_by(|a, b| a > b), "newest first: {down:?}");
     assert_eq!(database.schema(), schema);
     assert_eq!(extensions(database), extensions_before);
     // the repair stays
     assert_eq!(state(database)[2..], state(&plain)[2..]);
-    assert_eq!(database.value("SELECT count(*) FROM wasmigrate.migration"), "0");
+    assert_eq!(
+        database.value("SELECT count(*) FROM wasmigrate.migration"),
+        "0"
+    );
 }
 
 #[test]
@@ -192,7 +200,10 @@ fn refuse_stops_where_there_are_orphans_and_changes_nothing() {
         );
         assert!(refused.stderr.contains(&text), "{refused:?}");
         assert_equal(&state(&database), &before);
-        assert_eq!(database.value("SELECT count(*) FROM wasmigrate.migration"), "0");
+        assert_eq!(
+            database.value("SELECT count(*) FROM wasmigrate.migration"),
+            "0"
+        );
     }
     // nothing to refuse
     there_and_back(&Database::white_cross(300, 0), Some("refuse"));

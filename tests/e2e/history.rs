@@ -14,7 +14,13 @@ fn states(database: &Database, folder: &Path) -> Vec<String> {
     let lines = status.as_array().unwrap();
     lines
         .iter()
-        .map(|line| format!("{} {}", line["version"].as_str().unwrap(), line["state"].as_str().unwrap()))
+        .map(|line| {
+            format!(
+                "{} {}",
+                line["version"].as_str().unwrap(),
+                line["state"].as_str().unwrap()
+            )
+        })
         .collect()
 }
 
@@ -37,7 +43,9 @@ fn a_late_version_is_refused_unless_allowed() {
         states(&database, folder.path()),
         ["1 applied", "2 late", "3 applied"]
     );
-    let late = database.run(folder.path(), &["up"]).failed(4, "history-late");
+    let late = database
+        .run(folder.path(), &["up"])
+        .failed(4, "history-late");
     assert!(late.stderr.contains("2 two"), "{late:?}");
     assert!(late.stderr.contains("--allow-late"), "{late:?}");
     assert_eq!(applied(&database), "1 3");
@@ -52,8 +60,13 @@ fn unmet_after_is_refused_before_anything_runs() {
         Small::new("1", "one"),
         Small::new("2", "two").manifest("after = [\"7\"]\n"),
     ]);
-    let unmet = database.run(folder.path(), &["up"]).failed(4, "history-order");
-    assert!(unmet.stderr.contains("2 two") && unmet.stderr.contains('7'), "{unmet:?}");
+    let unmet = database
+        .run(folder.path(), &["up"])
+        .failed(4, "history-order");
+    assert!(
+        unmet.stderr.contains("2 two") && unmet.stderr.contains('7'),
+        "{unmet:?}"
+    );
     // the first could have run, but nothing was begun
     assert_eq!(database.value("SELECT to_regnamespace('wasmigrate')"), "");
 }
@@ -61,12 +74,16 @@ fn unmet_after_is_refused_before_anything_runs() {
 #[test]
 fn a_missing_file_and_a_divergent_digest_are_refused() {
     let database = Database::white_cross(40, 0);
-    database.run(white_cross(), &["up", "--to", VERSIONS[1]]).ok();
+    database
+        .run(white_cross(), &["up", "--to", VERSIONS[1]])
+        .ok();
     let schema = database.schema();
 
     let without = only(white_cross(), &[VERSIONS[1], VERSIONS[2]]);
     for args in [&["up"][..], &["verify"], &["down", "--all"]] {
-        let missing = database.run(without.path(), args).failed(4, "history-missing");
+        let missing = database
+            .run(without.path(), args)
+            .failed(4, "history-missing");
         assert!(missing.stderr.contains(VERSIONS[0]), "{missing:?}");
     }
     // what is not to be undone need not be there
@@ -78,7 +95,9 @@ fn a_missing_file_and_a_divergent_digest_are_refused() {
         format!("{text}# a second thought\n")
     });
     for args in [&["up"][..], &["verify"], &["down", "--all"]] {
-        let divergent = database.run(other.path(), args).failed(4, "history-divergent");
+        let divergent = database
+            .run(other.path(), args)
+            .failed(4, "history-divergent");
         assert!(divergent.stderr.contains("applied digest"), "{divergent:?}");
     }
     assert_eq!(
@@ -97,9 +116,15 @@ fn a_missing_file_and_a_divergent_digest_are_refused() {
 fn up_to_a_version_and_down_step_by_step() {
     let database = Database::empty();
     let folder = three();
-    let (run, path) = (|args: &[&str]| database.run(folder.path(), args), folder.path());
+    let (run, path) = (
+        |args: &[&str]| database.run(folder.path(), args),
+        folder.path(),
+    );
     run(&["up", "--to", "2"]).ok();
-    assert_eq!(states(&database, path), ["1 applied", "2 applied", "3 pending"]);
+    assert_eq!(
+        states(&database, path),
+        ["1 applied", "2 applied", "3 pending"]
+    );
     let nothing = run(&["up", "--to", "1"]).ok();
     assert!(nothing.stdout.contains("nothing to do"), "{nothing:?}");
     run(&["up", "--to", "9"]).failed(2, "migration-unknown");
@@ -142,25 +167,47 @@ fn verify_names_the_damage() {
     database.sql("DROP INDEX idx_users_oauth_provider");
     let damaged = database.run(white_cross(), &["verify"]);
     assert_eq!(damaged.status, 6, "{damaged:?}");
-    assert!(damaged.stdout.contains("idx_users_oauth_provider"), "{damaged:?}");
-    assert!(damaged.stdout.contains("error[check-failed]"), "{damaged:?}");
-    assert_eq!(damaged.stdout.matches(" verified, ").count(), 3, "{damaged:?}");
+    assert!(
+        damaged.stdout.contains("idx_users_oauth_provider"),
+        "{damaged:?}"
+    );
+    assert!(
+        damaged.stdout.contains("error[check-failed]"),
+        "{damaged:?}"
+    );
+    assert_eq!(
+        damaged.stdout.matches(" verified, ").count(),
+        3,
+        "{damaged:?}"
+    );
     let json = database.run(white_cross(), &["verify", "--json"]);
     assert_eq!(json.status, 6);
     let json = json.json();
     let third = &json[2];
     assert_eq!(third["verified"], false);
     assert_eq!(third["error"]["code"], "check-failed");
-    let unmet: Vec<_> = third["findings"].as_array().unwrap().iter().filter(|f| f["met"] == false).collect();
+    let unmet: Vec<_> = third["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|f| f["met"] == false)
+        .collect();
     assert_eq!(unmet.len(), 1, "{third}");
     assert_eq!(unmet[0]["subject"], "public.idx_users_oauth_provider");
     assert_eq!(unmet[0]["seen"], "absent");
 
     // only the one that is asked for
-    database.run(white_cross(), &["verify", "--only", VERSIONS[1]]).ok();
-    let one = database.run(white_cross(), &["verify", "--only", "add-user-security-indexes"]);
+    database
+        .run(white_cross(), &["verify", "--only", VERSIONS[1]])
+        .ok();
+    let one = database.run(
+        white_cross(),
+        &["verify", "--only", "add-user-security-indexes"],
+    );
     assert_eq!(one.status, 6, "{one:?}");
-    database.run(white_cross(), &["verify", "--only", "no-such"]).failed(2, "migration-unknown");
+    database
+        .run(white_cross(), &["verify", "--only", "no-such"])
+        .failed(2, "migration-unknown");
 }
 
 #[test]
@@ -170,9 +217,14 @@ fn a_failed_verification_leaves_the_migration_applied() {
         Small::new("1", "one").verify_fails("one looks wrong"),
         Small::new("2", "two"),
     ]);
-    let failed = database.run(folder.path(), &["up"]).failed(6, "verification-failed");
+    let failed = database
+        .run(folder.path(), &["up"])
+        .failed(6, "verification-failed");
     assert!(failed.stderr.contains("one looks wrong"), "{failed:?}");
-    assert!(failed.stderr.contains("applied and committed"), "{failed:?}");
+    assert!(
+        failed.stderr.contains("applied and committed"),
+        "{failed:?}"
+    );
     assert_eq!(states(&database, folder.path()), ["1 applied", "2 pending"]);
     let json = database.run(folder.path(), &["down", "--json"]).ok().json();
     assert_eq!(json["ran"][0]["version"], "1");
@@ -203,7 +255,10 @@ fn status_tells_every_state_and_writes_nothing() {
         assert!(done.stdout.contains(word), "{done:?}");
     }
 
-    let short = folder_of(&[Small::new("1", "one").manifest("# other\n"), Small::new("3", "three")]);
+    let short = folder_of(&[
+        Small::new("1", "one").manifest("# other\n"),
+        Small::new("3", "three"),
+    ]);
     Small::new("4", "four").write(short.path());
     let before = database.value("SELECT count(*) FROM wasmigrate.run");
     assert_eq!(
@@ -211,7 +266,10 @@ fn status_tells_every_state_and_writes_nothing() {
         ["1 divergent", "2 missing", "3 applied", "4 pending"]
     );
     assert_eq!(status(&database, short.path()).status, 4);
-    assert_eq!(database.value("SELECT count(*) FROM wasmigrate.run"), before);
+    assert_eq!(
+        database.value("SELECT count(*) FROM wasmigrate.run"),
+        before
+    );
 }
 
 #[test]
@@ -228,7 +286,10 @@ fn nothing_is_compiled_while_nothing_is_pending() {
     database.run(folder.path(), &["up"]).ok();
     assert_eq!(run(&["up"]), 0);
     assert_eq!(run(&["status"]), 0);
-    assert_eq!(run(&["inspect", folder.path().join("1.wasm").to_str().unwrap()]), 0);
+    assert_eq!(
+        run(&["inspect", folder.path().join("1.wasm").to_str().unwrap()]),
+        0
+    );
     // and that is where compiled code would be
     assert_eq!(run(&["verify"]), 1);
 }
