@@ -246,7 +246,7 @@ pub async fn verify(
     let history = history::look(&connection).await?;
     let applied = plan::verify(migrations, &history, only)?;
     let prepared = prepare(compiler, &applied)?;
-    let mut workplace = Workplace::without_lock(address, connection, options, observer);
+    let mut workplace = Workplace::without_lock(address, connection, options, observer)?;
     let mut outcomes = Vec::new();
     for (place, (migration, prepared)) in prepared.iter().enumerate() {
         workplace.place = (place + 1, applied.len());

@@ -35,6 +35,8 @@ const PINS: &str = "\
     SET LOCAL idle_in_transaction_session_timeout = 0; \
     SELECT set_config('session_replication_role', 'origin', true) \
       WHERE current_setting('session_replication_role') <> 'origin'; \
+    SELECT set_config('transaction_timeout', '0', true) \
+      WHERE current_setting('transaction_timeout', true) <> '0'; \
     SELECT 1";
 
 /// How an attempt failed.
@@ -114,7 +116,7 @@ impl Workplace<'_> {
                 remembered: remembered.clone(),
                 events: self.observer.clone(),
             };
-            let ended = self.run(prepared, "BEGIN READ ONLY", job).await;
+            let ended = self.run(prepared, "READ ONLY", job).await;
             let (ended, blockers) = ended.map_err(Failed::into_error)?;
             if let Some(run) = run {
                 self.record(run, Phase::Verify, &ended.findings).await?;
@@ -154,7 +156,7 @@ impl Workplace<'_> {
         started: Instant,
     ) -> Result<Ran, Failed> {
         let phase = job.phase;
-        let (mut ended, blockers) = self.run(prepared, "BEGIN", job).await?;
+        let (mut ended, blockers) = self.run(prepared, "READ WRITE", job).await?;
         let findings = std::mem::take(&mut ended.findings);
         match std::mem::replace(&mut ended.verdict, Verdict::Done) {
             Verdict::Done => {
@@ -185,27 +187,28 @@ impl Workplace<'_> {
     async fn run(
         &mut self,
         prepared: &Prepared,
-        begin: &str,
+        access: &str,
         job: Job,
     ) -> Result<(Ended, Vec<Holder>), Failed> {
         let session = self.work.take().ok_or_else(|| Failed::Final(given_up()))?;
         let timeout = self.lock_timeout.as_millis();
-        let sql = format!("{begin}; SET LOCAL lock_timeout = {timeout}; {PINS}");
+        let sql = format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED {access} NOT DEFERRABLE; \
+             SET LOCAL lock_timeout = {timeout}; {PINS}"
+        );
         let begun = session.batch(&sql).await;
         begun.map_err(|failure| {
             Failed::Final(failure.error(Code::Internal, "failed to begin a transaction"))
         })?;
         let running = sandbox::run(prepared, session, job);
-        let Some(signals) = &mut self.signals else {
-            return Ok((running.await, Vec::new()));
-        };
         let observer = self.observer.as_ref();
         let asking = self.lock.as_ref().map(|lock| Asking {
             session: lock,
             // before the lock timeout ends the wait
             every: (self.lock_timeout / 2).clamp(Duration::from_millis(50), ASK),
         });
-        let (ended, blockers) = watched(running, signals, asking, self.pid, observer).await;
+        let (ended, blockers) =
+            watched(running, &mut self.signals, asking, self.pid, observer).await;
         match ended {
             Some(ended) => Ok((ended, blockers)),
             None => {
@@ -325,14 +328,7 @@ impl Workplace<'_> {
     }
 
     async fn pause(&mut self, pause: Duration) -> Result<()> {
-        let pause = tokio::time::sleep(pause);
-        match &mut self.signals {
-            Some(signals) => signals.unless(pause).await,
-            None => {
-                pause.await;
-                Ok(())
-            }
-        }
+        self.signals.unless(tokio::time::sleep(pause)).await
     }
 }
 
