@@ -1,6 +1,6 @@
 //! Sessions of others that hold what a migration needs.
 
-use crate::processes::{Other, Running};
+use crate::processes::{Other, Running, until};
 use crate::support::{Database, white_cross};
 
 const HOLD: &str =
@@ -79,4 +79,37 @@ fn a_deadlock_is_tried_again() {
         4,
         "{run:?}"
     );
+}
+
+#[test]
+fn verify_waits_for_a_held_lock_too() {
+    let database = Database::white_cross(40, 0);
+    database.run(white_cross(), &["up"]).ok();
+    let lock = "BEGIN; LOCK TABLE public.medication_logs IN ACCESS EXCLUSIVE MODE";
+    let other = Other::open(&database, lock);
+    let run = Running::start(&database, white_cross(), &["verify"]);
+    run.until_said("trying again");
+    other.run("COMMIT");
+    let run = run.end().ok();
+    assert_eq!(run.stdout.matches(" verified, ").count(), 4, "{run:?}");
+}
+
+#[test]
+fn a_signal_ends_verify_and_its_statement() {
+    let database = Database::white_cross(40, 0);
+    database.run(white_cross(), &["up"]).ok();
+    let lock = "BEGIN; LOCK TABLE public.medication_logs IN ACCESS EXCLUSIVE MODE";
+    let other = Other::open(&database, lock);
+    let run = Running::start(&database, white_cross(), &["verify"]);
+    let waiting = "SELECT pid FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = 'wasmigrate' AND wait_event_type = 'Lock'";
+    until(&database, waiting);
+    run.signal("INT");
+    run.end().failed(130, "interrupted");
+    until(
+        &database,
+        "SELECT 'gone' WHERE NOT EXISTS (SELECT FROM pg_stat_activity
+         WHERE datname = current_database() AND application_name = 'wasmigrate')",
+    );
+    drop(other);
 }

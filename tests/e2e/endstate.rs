@@ -1,6 +1,7 @@
 //! What the four migrations leave equals what plain SQL for the same work leaves, and undoing them
 //! leaves what was there before.
 
+use crate::processes::slow_insertions;
 use crate::support::{Database, VERSIONS, white_cross};
 
 const INDEXES: &str = include_str!("../../migrations-wasm/white-cross/expected-indexes.csv");
@@ -241,4 +242,41 @@ fn up_down_up_leaves_what_up_left() {
     assert!(!again.stderr.contains("20 medication_logs"), "{again:?}");
     let runs = "SELECT count(*) FROM wasmigrate.run WHERE state = 'committed'";
     assert_eq!(database.value(runs), "12");
+}
+
+/// Whatever the database's defaults are, the same statements mean the same.
+#[test]
+fn the_databases_own_settings_change_nothing() {
+    let database = Database::white_cross(300, 20);
+    let plain = database.copy();
+    for setting in [
+        "search_path = ''",
+        "DateStyle = 'SQL, DMY'",
+        "IntervalStyle = 'iso_8601'",
+        "TimeZone = 'Asia/Kathmandu'",
+        "extra_float_digits = -15",
+        "bytea_output = 'escape'",
+        "default_text_search_config = 'pg_catalog.german'",
+        "standard_conforming_strings = off",
+        "default_transaction_isolation = 'serializable'",
+        "default_transaction_deferrable = on",
+        "lock_timeout = '1ms'",
+        "statement_timeout = '1500ms'",
+        "idle_in_transaction_session_timeout = '1ms'",
+        "idle_session_timeout = '700ms'",
+        "client_min_messages = 'error'",
+        "enable_indexscan = off",
+    ] {
+        database.sql(&format!("ALTER DATABASE {} SET {setting}", database.name));
+    }
+    slow_insertions(&database, 2);
+    database.run(white_cross(), &["up"]).ok();
+    database.sql(
+        "DROP TABLE public.slow; DROP FUNCTION public.slow CASCADE;
+         SELECT pg_sleep(0)",
+    );
+    plain.sql(&plain_sql(PLACEHOLDER));
+    let names = "ALTER DATABASE %s RESET ALL".replace("%s", &database.name);
+    database.sql(&names);
+    assert_equal(&state(&database), &state(&plain));
 }
