@@ -6,6 +6,7 @@
     clippy::print_stdout
 )]
 
+mod commit;
 mod concurrency;
 mod connection;
 mod contention;
