@@ -31,7 +31,14 @@ pub async fn look(connection: &Connection) -> Result<History> {
         Err(Failure::Server(refusal)) if matches!(&refusal.sqlstate[..], "42P01" | "3F000") => {
             return Ok(History::default());
         }
-        Err(failure) => return Err(failure.error(Code::Internal, "failed to read the history")),
+        Err(failure) => {
+            let error = failure.error(Code::Internal, "failed to read the history");
+            return Err(match error.code() {
+                Code::DatabasePrivilege => error
+                    .hint("run as the login that owns the schema wasmigrate, or as a member of it"),
+                _ => error,
+            });
+        }
     };
     let mut history = History::default();
     for message in messages {
