@@ -211,3 +211,32 @@ fn without_its_lock_a_runner_does_not_commit() {
         .ok();
     assert_eq!(database.value(states), "lost committed");
 }
+
+/// Whenever a runner dies, the next one ends its work.
+#[test]
+fn killed_at_any_moment_the_next_runner_goes_on() {
+    let database = Database::white_cross(300, 20);
+    let schema = database.schema();
+    for delay in [20, 60, 100, 150, 220, 300] {
+        for args in [&["up"][..], &["down", "--all"]] {
+            let first = Running::start(&database, white_cross(), args);
+            std::thread::sleep(std::time::Duration::from_millis(delay));
+            first.signal("KILL");
+            first.end();
+            database.run(white_cross(), args).ok();
+            match args {
+                ["up"] => drop(database.run(white_cross(), &["verify"]).ok()),
+                _ => assert_eq!(database.schema(), schema),
+            }
+        }
+    }
+    database.run(white_cross(), &["up"]).ok();
+    assert_eq!(database.value(HISTORY), "4");
+    assert_eq!(database.value(PLACEHOLDERS), "2");
+    let open = "SELECT count(*) FROM wasmigrate.run WHERE ended_at IS NULL";
+    assert_eq!(database.value(open), "0");
+    // each migration was applied and undone six times, whoever recorded it
+    let runs = "SELECT count(*) || ' ' || count(*) FILTER (WHERE direction = 'up')
+        FROM wasmigrate.run WHERE state = 'committed'";
+    assert_eq!(database.value(runs), "52 28");
+}

@@ -95,7 +95,7 @@ fn verify_waits_for_a_held_lock_too() {
 }
 
 #[test]
-fn a_signal_ends_verify_and_its_statement() {
+fn a_signal_ends_verify() {
     let database = Database::white_cross(40, 0);
     database.run(white_cross(), &["up"]).ok();
     let lock = "BEGIN; LOCK TABLE public.medication_logs IN ACCESS EXCLUSIVE MODE";

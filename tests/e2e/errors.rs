@@ -271,6 +271,16 @@ fn a_login_that_may_not_make_the_schema() {
     let ended = Ended::of(ended.unwrap()).failed(8, "database-privilege");
     assert!(ended.stderr.contains("CREATE on the database"), "{ended:?}");
     assert_eq!(database.value("SELECT to_regnamespace('wasmigrate')"), "");
+    // nor may it read what another login has made
+    database.run(folder.path(), &["up"]).ok();
+    let ended = bare(&["status", "--database-url", &url, "--migrations"])
+        .arg(folder.path())
+        .output();
+    let ended = Ended::of(ended.unwrap()).failed(8, "database-privilege");
+    assert!(
+        ended.stderr.contains("owns the schema wasmigrate"),
+        "{ended:?}"
+    );
 }
 
 #[test]

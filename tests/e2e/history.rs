@@ -151,6 +151,10 @@ fn one_is_undone_by_name_unless_another_needs_it() {
     assert_eq!(applied(&database), "1 2 3");
     run(&["down", "--only", "two"]).ok();
     assert_eq!(applied(&database), "1 3");
+    // from now on it is late
+    run(&["up"]).failed(4, "history-late");
+    run(&["up", "--allow-late"]).ok();
+    run(&["down", "--only", "2"]).ok();
     run(&["down", "--only", "1"]).ok();
     assert_eq!(applied(&database), "3");
 }
