@@ -114,10 +114,16 @@ impl<'a> Workplace<'a> {
         self.signals.unless(fence).await??;
         let failed =
             |failure: Failure| failure.error(Code::Internal, "failed to prepare the work session");
-        // the server notices a dead client while a statement runs, and ends it
-        let sql = "SELECT set_config('client_connection_check_interval', '500ms', false), pg_backend_pid()::text";
-        let sql = format!("SELECT pid FROM ({sql}) AS s(set, pid)");
-        let pid = work.text(&sql, &[]).await.map_err(failed)?;
+        // the server notices a dead client while a statement runs, and ends it; not every platform can
+        let notice = "SET client_connection_check_interval = '500ms'";
+        match work.batch(notice).await {
+            Ok(()) | Err(Failure::Server(_)) => {}
+            Err(failure) => return Err(failed(failure)),
+        }
+        let pid = work
+            .text("SELECT pg_catalog.pg_backend_pid()::text", &[])
+            .await;
+        let pid = pid.map_err(failed)?;
         self.pid = pid.and_then(|pid| pid.parse().ok()).unwrap_or(0);
         Ok(())
     }
