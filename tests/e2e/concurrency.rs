@@ -216,7 +216,7 @@ fn without_its_lock_a_runner_does_not_commit() {
 #[test]
 fn killed_at_any_moment_the_next_runner_goes_on() {
     let database = Database::white_cross(300, 20);
-    let schema = database.schema();
+    let (schema, logs) = (database.schema(), database.checksum("medication_logs"));
     for delay in [20, 60, 100, 150, 220, 300] {
         for args in [&["up"][..], &["down", "--all"]] {
             let first = Running::start(&database, white_cross(), args);
@@ -235,6 +235,7 @@ fn killed_at_any_moment_the_next_runner_goes_on() {
     assert_eq!(database.value(PLACEHOLDERS), "2");
     let open = "SELECT count(*) FROM wasmigrate.run WHERE ended_at IS NULL";
     assert_eq!(database.value(open), "0");
+    assert_eq!(database.checksum("medication_logs"), logs);
     // each migration was applied and undone six times, whoever recorded it
     let runs = "SELECT count(*) || ' ' || count(*) FILTER (WHERE direction = 'up')
         FROM wasmigrate.run WHERE state = 'committed'";
