@@ -4,12 +4,13 @@
 //! cursors that the host names, so several results can be open at once and other statements can run
 //! between their batches: a half-read stream would block the connection.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::pin::pin;
+use std::sync::Mutex;
 
 use futures_util::TryStreamExt as _;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, RowStream, SimpleQueryMessage};
+use tokio_postgres::{Client, RowStream, SimpleQueryMessage, Statement};
 
 use super::Connection;
 use super::columns::{Batch, Raw, Shape};
@@ -36,6 +37,7 @@ pub enum Reading {
 /// One connection with at most one open transaction.
 pub struct Session {
     connection: Connection,
+    statements: Mutex<HashMap<String, Statement>>,
     row_bytes: usize,
     cursors_made: u32,
     cursors_open: usize,
@@ -62,6 +64,7 @@ impl Session {
     pub fn new(connection: Connection) -> Self {
         Session {
             connection,
+            statements: Mutex::default(),
             row_bytes: usize::MAX,
             cursors_made: 0,
             cursors_open: 0,
@@ -97,14 +100,27 @@ impl Session {
         Ok(self.client().batch_execute(sql).await?)
     }
 
-    /// Runs the host's own statement that returns one text at most, with text parameters.
+    /// Runs the host's own statement that returns one text at most, with text parameters. It is prepared
+    /// once a session: planning a catalog query costs more than running it.
     pub async fn text(&self, sql: &str, params: &[&str]) -> Result<Option<String>, Failure> {
-        let params: Vec<(&(dyn ToSql + Sync), Type)> = params
-            .iter()
-            .map(|p| (p as &(dyn ToSql + Sync), Type::TEXT))
-            .collect();
-        let row = self.client().query_typed_opt(sql, &params).await?;
+        let statement = self.prepared(sql).await?;
+        let params: Vec<&(dyn ToSql + Sync)> =
+            params.iter().map(|p| p as &(dyn ToSql + Sync)).collect();
+        let row = self.client().query_opt(&statement, &params).await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?.flatten())
+    }
+
+    async fn prepared(&self, sql: &str) -> Result<Statement, Failure> {
+        let known = |statements: &HashMap<String, Statement>| statements.get(sql).cloned();
+        let found = self.statements.lock().map_or(None, |statements| known(&statements));
+        if let Some(statement) = found {
+            return Ok(statement);
+        }
+        let statement = self.client().prepare(sql).await?;
+        if let Ok(mut statements) = self.statements.lock() {
+            statements.insert(sql.to_owned(), statement.clone());
+        }
+        Ok(statement)
     }
 
     /// Runs one statement and tells how many rows it affected.
