@@ -284,17 +284,10 @@ pub fn verify<'a>(
     let only = only
         .map(|wanted| find_applied(history, wanted))
         .transpose()?;
+    let chosen = |applied: &Applied| only.is_none_or(|only| applied.version == only.version);
     let entries: Vec<Entry<'a>> = compare(migrations, history)
         .into_iter()
-        .filter(|entry| entry.applied.is_some())
-        .filter(|entry| {
-            only.is_none_or(|only| entry.applied.is_some_and(|a| a.version == only.version))
-        })
-        .map(|entry| Entry {
-            migration: entry.migration,
-            applied: None,
-            state: entry.state,
-        })
+        .filter(|entry| entry.applied.is_some_and(chosen))
         .collect();
     refuse(
         &entries,
@@ -557,6 +550,28 @@ mod tests {
         assert_eq!(
             versions(down(&[one, other], &all, &Undo::Last)),
             Err(Code::HistoryDivergent)
+        );
+    }
+
+    #[test]
+    fn verify_names_what_does_not_fit() {
+        let [one, two] = [migration("1", &[]), migration("2", &[])];
+        let all = history(&[&one, &two]);
+        let files = [one.clone(), two];
+        assert_eq!(versions(verify(&files, &all, None)).unwrap(), ["1", "2"]);
+        assert_eq!(
+            versions(verify(&files[..1], &all, Some("m1"))).unwrap(),
+            ["1"]
+        );
+        let missing = verify(&files[..1], &all, None).unwrap_err();
+        assert_eq!(missing.code(), Code::HistoryMissing);
+        assert!(missing.message().contains("2 m2 is applied"), "{missing}");
+        let other = [migration("1", &["0"]), files[1].clone()];
+        let divergent = verify(&other, &all, None).unwrap_err();
+        assert_eq!(divergent.code(), Code::HistoryDivergent);
+        assert!(
+            divergent.to_string().contains("applied digest"),
+            "{divergent}"
         );
     }
 

@@ -1,7 +1,7 @@
 //! Connections to real servers: every sslmode right and wrong, every way to log in, every way to fail.
 
 mod odd;
-mod servers;
+pub mod servers;
 
 use servers::SERVER;
 use std::os::unix::fs::PermissionsExt;

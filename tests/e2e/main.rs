@@ -6,6 +6,18 @@
     clippy::print_stdout
 )]
 
+mod commit;
+mod concurrency;
 mod connection;
+mod contention;
+mod embedded;
+mod endstate;
+mod errors;
+mod guests;
+mod history;
 mod lifecycle;
+mod output;
+mod processes;
+mod project;
+mod records;
 mod support;

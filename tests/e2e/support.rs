@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::runtime::Runtime;
-use tokio_postgres::{NoTls, SimpleQueryMessage};
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 use wasmigrate::embedded::{Embedded, Options};
 
 /// The binary under test.
@@ -24,12 +24,16 @@ const SEED: &str = include_str!("../../migrations-wasm/white-cross/seed.sql");
 
 static SERVER: LazyLock<Embedded> =
     LazyLock::new(|| Embedded::start(&Options::default()).expect("a PostgreSQL to test on"));
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
+/// Drives the tests' own sessions.
+pub static RUNTIME: LazyLock<&'static Runtime> = LazyLock::new(|| {
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .unwrap()
+        .unwrap();
+    let runtime: &'static Runtime = Box::leak(Box::new(runtime));
+    // so that sessions are served also while no test asks anything
+    std::thread::spawn(|| runtime.block_on(std::future::pending::<()>()));
+    runtime
 });
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
@@ -91,13 +95,23 @@ pub struct Database {
 impl Database {
     /// An empty one.
     pub fn empty() -> Self {
+        Database::create("template1")
+    }
+
+    /// One that equals this one, to the last value; no session may be open on this one.
+    pub fn copy(&self) -> Self {
+        Database::create(&self.name)
+    }
+
+    fn create(template: &str) -> Self {
         let name = format!(
             "t{}_{}",
             std::process::id(),
             NEXT.fetch_add(1, Ordering::Relaxed)
         );
         let server = server();
-        run_sql(&server.url("postgres"), &format!("CREATE DATABASE {name}"));
+        let sql = format!("CREATE DATABASE {name} TEMPLATE {template}");
+        run_sql(&server.url("postgres"), &sql);
         let url = server.url(&name);
         Database { name, url }
     }
@@ -193,6 +207,7 @@ pub fn bare(args: &[&str]) -> Command {
         .current_dir(std::env::temp_dir())
         .env_remove("DATABASE_URL")
         .env("NO_COLOR", "1")
+        .env("XDG_CACHE_HOME", root().join("target/e2e/cache"))
         .args(args);
     command
 }
@@ -241,20 +256,30 @@ fn run_sql(url: &str, sql: &str) -> Vec<Vec<Option<String>>> {
     RUNTIME.block_on(async {
         let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
         let driver = tokio::spawn(connection);
-        let messages = client
-            .simple_query(sql)
-            .await
-            .unwrap_or_else(|error| panic!("{error:?}: {sql}"));
+        let rows = ask(&client, sql).await;
         drop(client);
         let _ = driver.await;
-        let rows = messages.into_iter().filter_map(|message| match message {
-            SimpleQueryMessage::Row(row) => Some(
-                (0..row.len())
-                    .map(|place| row.get(place).map(str::to_owned))
-                    .collect(),
-            ),
-            _ => None,
-        });
-        rows.collect()
+        rows
     })
+}
+
+/// Runs SQL on a session that is already open.
+pub fn run_on(client: &Client, sql: &str) -> Vec<Vec<Option<String>>> {
+    RUNTIME.block_on(ask(client, sql))
+}
+
+async fn ask(client: &Client, sql: &str) -> Vec<Vec<Option<String>>> {
+    let messages = client
+        .simple_query(sql)
+        .await
+        .unwrap_or_else(|error| panic!("{error:?}: {sql}"));
+    let rows = messages.into_iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(
+            (0..row.len())
+                .map(|place| row.get(place).map(str::to_owned))
+                .collect(),
+        ),
+        _ => None,
+    });
+    rows.collect()
 }

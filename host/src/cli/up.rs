@@ -45,7 +45,8 @@ impl Args {
     pub fn run(self, context: &Context) -> Result<u8> {
         let project = context.project()?;
         let migrations = source::read(&context.migrations(&project)?)?;
-        let load_first = self.load.iter().map(read_sql).collect::<Result<Vec<_>>>()?;
+        let named = |file: &PathBuf| Ok((file.display().to_string(), read_sql(file)?));
+        let load_first = self.load.iter().map(named).collect::<Result<Vec<_>>>()?;
         let (_server, address) = if self.embedded {
             let (server, address) = embedded(context)?;
             (Some(server), address)

@@ -35,7 +35,7 @@ impl Args {
         ))?;
         let verified: Vec<Verified> = outcomes
             .into_iter()
-            .map(|(version, outcome)| Verified::new(version, outcome))
+            .map(|(ran, outcome)| Verified::new(ran, outcome))
             .collect();
         context
             .screen

@@ -66,7 +66,8 @@ impl Address {
         let error = Error::new(
             Code::DatabaseUnreachable,
             "failed to connect to any of the servers",
-        );
+        )
+        .hint("is one of them running, and does it take connections from here?");
         Err(failures
             .iter()
             .fold(error, |error, failure| error.cause(failure)))
@@ -85,6 +86,7 @@ impl Address {
                 format!("failed to find host `{name}` (port {})", target.port),
             )
             .cause(why)
+            .hint("check the host's name in DATABASE_URL or PGHOST")
         };
         let found = tokio::net::lookup_host((name.as_str(), target.port));
         let found = match self.connect_timeout {

@@ -29,18 +29,33 @@ pub use values::Value;
 
 use crate::error::{Code, Result};
 
-/// Runs files of the operator's own SQL, each as a whole.
-pub async fn load(address: &address::Address, files: &[String]) -> Result<()> {
+/// Runs files of the operator's own SQL, each as a whole; a file is its name and its text.
+pub async fn load(address: &address::Address, files: &[(String, String)]) -> Result<()> {
     if files.is_empty() {
         return Ok(());
     }
     let session = Session::new(address.connect("wasmigrate").await?);
-    for sql in files {
-        let failed = |failure: Failure| failure.error(Code::Usage, "failed to load the SQL");
-        session.batch(sql).await.map_err(failed)?;
+    for (name, sql) in files {
+        session.batch(sql).await.map_err(|failure| {
+            let place =
+                line_of(&failure, sql).map_or(String::new(), |line| format!(", line {line}"));
+            let what = format!("failed to load `{name}`{place}");
+            failure
+                .error(Code::Usage, what)
+                .hint("a file is plain SQL, without psql's own commands")
+        })?;
     }
     session.close_connection().await;
     Ok(())
+}
+
+/// The line of a text at which the server refused it.
+fn line_of(failure: &Failure, sql: &str) -> Option<usize> {
+    let Failure::Server(refusal) = failure else {
+        return None;
+    };
+    let before = usize::try_from(refusal.position?).ok()?.saturating_sub(1);
+    Some(1 + sql.chars().take(before).filter(|c| *c == '\n').count())
 }
 
 /// A name as SQL writes it. Quoting always is right, also for the many keywords.

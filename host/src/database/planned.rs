@@ -13,6 +13,8 @@ pub enum IndexUse {
     Used,
     /// It could serve the query, but the planner prefers another way; the text names it.
     Passed(String),
+    /// On a table of a few rows another index costs the same, so nothing is known; the text names it.
+    Untold(String),
     /// It cannot serve the query; the text names what the plan uses instead.
     Unusable(String),
 }
@@ -24,6 +26,9 @@ const TRIALS: [&str; 3] = [
     "SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off",
     "SET LOCAL enable_indexscan = on; SET LOCAL enable_indexonlyscan = on; SET LOCAL enable_bitmapscan = off",
 ];
+
+/// The rows, by the planner's statistics, up to which one index is as good as another.
+const FEW_ROWS: f64 = 100.0;
 
 const SWITCHES_BACK: &str = "SET LOCAL enable_seqscan = on; SET LOCAL enable_indexscan = on; \
     SET LOCAL enable_indexonlyscan = on; SET LOCAL enable_bitmapscan = on";
@@ -40,16 +45,36 @@ impl Session {
         if chosen.indexes.iter().any(|used| used == index) {
             return Ok(IndexUse::Used);
         }
+        let mut rival = None;
         for switches in TRIALS {
             self.batch(switches).await?;
             let plan = self.explain(sql, params).await?;
+            if !plan.indexes.is_empty() {
+                rival = Some(plan.words());
+            }
             if plan.indexes.iter().any(|used| used == index) {
                 self.batch(SWITCHES_BACK).await?;
                 return Ok(IndexUse::Passed(chosen.words()));
             }
         }
         self.batch(SWITCHES_BACK).await?;
-        Ok(IndexUse::Unusable(chosen.words()))
+        match rival {
+            Some(rival) if self.few_rows(index).await? => Ok(IndexUse::Untold(rival)),
+            _ => Ok(IndexUse::Unusable(chosen.words())),
+        }
+    }
+
+    /// Whether the table of an index is so small that the planner's costs tell nothing.
+    async fn few_rows(&self, index: &str) -> Result<bool, Failure> {
+        // a table that was never analyzed has -1 there
+        let sql = "SELECT max(CASE WHEN t.reltuples < 0 THEN pg_catalog.pg_relation_size(t.oid) / 100 \
+              ELSE t.reltuples END)::text \
+            FROM pg_catalog.pg_class i JOIN pg_catalog.pg_index x ON x.indexrelid = i.oid JOIN pg_catalog.pg_class t ON t.oid = x.indrelid \
+            WHERE i.relname = $1";
+        let rows = self.text(sql, &[index]).await?;
+        Ok(rows
+            .and_then(|rows| rows.parse().ok())
+            .is_some_and(|rows: f64| rows <= FEW_ROWS))
     }
 
     /// The least time that the query took, rows read and discarded, in at most three runs; one that is

@@ -69,11 +69,14 @@ pub async fn end(lock: &Session, run: i64, error: Option<&Error>) -> Result<()> 
     lock.execute(sql, &params).await.map(drop).map_err(failed)
 }
 
-/// Records what a phase's requiring checks found.
+/// Records what a phase's requiring checks found, in place of what an earlier attempt of it found.
 pub async fn findings(lock: &Session, run: i64, phase: Phase, findings: &[Finding]) -> Result<()> {
     if findings.is_empty() {
         return Ok(());
     }
+    let earlier = [Value::Int64(run), Value::Text(phase.to_string())];
+    let sql = "DELETE FROM wasmigrate.finding WHERE run_id = $1 AND phase = $2";
+    lock.execute(sql, &earlier).await.map_err(failed)?;
     let rows: Vec<_> = findings
         .iter()
         .map(|finding| {

@@ -136,11 +136,18 @@ async fn apply(
         transactional(migration)?;
     }
     // compiled before the lock is taken: what cannot run is refused before anything has happened
-    let prepared = prepare(compiler, &seen)?;
+    let mut prepared = prepare(compiler, &seen)?;
     let mut workplace = Workplace::open(address, connection, options, observer).await?;
     let history = workplace.history().await?;
     // another runner may have been quicker
     let pending = pending(&history)?;
+    for migration in &pending {
+        // undone by another runner meanwhile, so it must be applied before what comes after it
+        if !seen.iter().any(|m| m.version() == migration.version()) {
+            transactional(migration)?;
+            prepared.extend(prepare(compiler, &[migration])?);
+        }
+    }
     let todo = pending.iter().filter_map(|migration| {
         prepared
             .iter()
@@ -156,10 +163,11 @@ async fn apply(
             .transact(migration, prepared, Phase::Up, run, &settings)
             .await;
         ran.push(workplace.end_run(run, applied).await?);
-        let verified = workplace
+        let (found, verified) = workplace
             .verify(migration, prepared, Some(run), settings)
-            .await;
-        ran.push(verified.map_err(|error| verification_failed(migration, error))?);
+            .await?;
+        verified.map_err(|error| verification_failed(migration, error))?;
+        ran.push(found);
     }
     workplace.close().await;
     Ok(())
@@ -224,8 +232,8 @@ async fn revert(
     Ok(())
 }
 
-/// Runs the `verify` of applied migrations and goes on after one that fails. Writes nothing and takes
-/// no lock.
+/// Runs the `verify` of applied migrations and goes on after one that fails; with each, what it found and
+/// why it failed. Writes nothing and takes no lock.
 pub async fn verify(
     address: &Address,
     migrations: &[Migration],
@@ -233,23 +241,25 @@ pub async fn verify(
     only: Option<&str>,
     options: &Options,
     observer: Arc<dyn Observer>,
-) -> Result<Vec<(Version, Result<Ran>)>> {
+) -> Result<Vec<(Ran, Result<()>)>> {
     let connection = workplace::connect(address).await?;
     let history = history::look(&connection).await?;
     let applied = plan::verify(migrations, &history, only)?;
     let prepared = prepare(compiler, &applied)?;
-    let mut workplace = Workplace::without_lock(address, connection, options, observer);
+    let mut workplace = Workplace::without_lock(address, connection, options, observer)?;
     let mut outcomes = Vec::new();
     for (place, (migration, prepared)) in prepared.iter().enumerate() {
         workplace.place = (place + 1, applied.len());
         let settings = workplace.kept(migration.version()).await?.settings;
-        let outcome = workplace.verify(migration, prepared, None, settings).await;
-        if let Err(error) = &outcome
-            && matches!(error.code(), Code::Interrupted | Code::DatabaseLost)
+        let outcome = workplace
+            .verify(migration, prepared, None, settings)
+            .await?;
+        if let (_, Err(error)) = &outcome
+            && error.code() == Code::DatabaseLost
         {
             return Err(error.clone());
         }
-        outcomes.push((migration.version().clone(), outcome));
+        outcomes.push(outcome);
     }
     Ok(outcomes)
 }
@@ -310,8 +320,8 @@ fn known_settings(migrations: &[Migration], chosen: &[(String, String)]) -> Resu
 }
 
 fn verification_failed(migration: &Migration, error: Error) -> Error {
-    // a broken connection or an interrupt says nothing about the migration
-    if matches!(error.code(), Code::Interrupted | Code::DatabaseLost) {
+    // a broken connection says nothing about the migration
+    if error.code() == Code::DatabaseLost {
         return error;
     }
     let what = format!(

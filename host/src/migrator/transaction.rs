@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Ran;
-use super::watch::{interrupted, watched};
+use super::watch::{ASK, Asking, interrupted, watched};
 use super::workplace::{Workplace, given_up};
 use crate::database::locks::{self, Holder};
 use crate::database::{Failure, Session, history, runs};
@@ -35,6 +35,8 @@ const PINS: &str = "\
     SET LOCAL idle_in_transaction_session_timeout = 0; \
     SELECT set_config('session_replication_role', 'origin', true) \
       WHERE current_setting('session_replication_role') <> 'origin'; \
+    SELECT set_config('transaction_timeout', '0', true) \
+      WHERE current_setting('transaction_timeout', true) <> '0'; \
     SELECT 1";
 
 /// How an attempt failed.
@@ -91,48 +93,58 @@ impl Workplace<'_> {
         Err(given_up())
     }
 
-    /// Runs `verify` in a read-only transaction that is rolled back. With a run, what it finds is recorded.
+    /// Runs `verify` in a read-only transaction that is rolled back; contention is met with new attempts.
+    /// With a run, what it finds is recorded. What it found is told also where it failed.
     pub async fn verify(
         &mut self,
         migration: &Migration,
         prepared: &Prepared,
         run: Option<i64>,
         settings: Settings,
-    ) -> Result<Ran> {
-        let started = Instant::now();
+    ) -> Result<(Ran, Result<()>)> {
         let remembered = self.kept(migration.version()).await?.remembered;
         self.observer
             .started(migration, Phase::Verify, self.place.0, self.place.1);
-        let job = Job {
-            phase: Phase::Verify,
-            mode: Mode::Transactional,
-            limits: migration.manifest.limits,
-            settings,
-            remembered,
-            events: self.observer.clone(),
-        };
-        let ended = self.run(prepared, "BEGIN READ ONLY", job).await;
-        let (ended, _) = ended.map_err(Failed::into_error)?;
-        if let Some(run) = run {
-            self.record(run, Phase::Verify, &ended.findings).await?;
-        }
-        let back = ended.session.batch("ROLLBACK").await;
-        let ran = ran(migration, Phase::Verify, started, 0, ended.findings);
-        match ended.verdict {
-            Verdict::Done => {
-                back.map_err(|failure| {
-                    failure.error(Code::DatabaseLost, "failed to end the verification")
-                })?;
-                self.work = Some(ended.session);
-                self.observer.ended(&ran);
-                Ok(ran)
+        let mut pause = FIRST_PAUSE;
+        for attempt in 1..=ATTEMPTS {
+            let started = Instant::now();
+            let job = Job {
+                phase: Phase::Verify,
+                mode: Mode::Transactional,
+                limits: migration.manifest.limits,
+                settings: settings.clone(),
+                remembered: remembered.clone(),
+                events: self.observer.clone(),
+            };
+            let ended = self.run(prepared, "READ ONLY", job).await;
+            let (ended, blockers) = ended.map_err(Failed::into_error)?;
+            if let Some(run) = run {
+                self.record(run, Phase::Verify, &ended.findings).await?;
             }
-            Verdict::Failed(error) | Verdict::Contention(error) => {
-                // rolled back, so the session can serve the next migration's verify
-                self.work = back.is_ok().then_some(ended.session);
-                Err(error)
+            let back = ended.session.batch("ROLLBACK").await;
+            let ran = ran(migration, Phase::Verify, started, 0, ended.findings);
+            // rolled back, so the session can serve the next attempt and the next migration's verify
+            self.work = back.is_ok().then_some(ended.session);
+            match ended.verdict {
+                Verdict::Done => {
+                    back.map_err(|failure| {
+                        failure.error(Code::DatabaseLost, "failed to end the verification")
+                    })?;
+                    self.observer.ended(&ran);
+                    return Ok((ran, Ok(())));
+                }
+                Verdict::Failed(error) => return Ok((ran, Err(error))),
+                Verdict::Contention(error) if attempt == ATTEMPTS || self.work.is_none() => {
+                    return Ok((ran, Err(blamed(error, &blockers))));
+                }
+                Verdict::Contention(error) => {
+                    self.observer.retrying(&blamed(error, &blockers), pause);
+                    self.pause(pause).await?;
+                    pause *= 2;
+                }
             }
         }
+        Err(given_up())
     }
 
     async fn attempt(
@@ -144,7 +156,7 @@ impl Workplace<'_> {
         started: Instant,
     ) -> Result<Ran, Failed> {
         let phase = job.phase;
-        let (mut ended, blockers) = self.run(prepared, "BEGIN", job).await?;
+        let (mut ended, blockers) = self.run(prepared, "READ WRITE", job).await?;
         let findings = std::mem::take(&mut ended.findings);
         match std::mem::replace(&mut ended.verdict, Verdict::Done) {
             Verdict::Done => {
@@ -175,23 +187,28 @@ impl Workplace<'_> {
     async fn run(
         &mut self,
         prepared: &Prepared,
-        begin: &str,
+        access: &str,
         job: Job,
     ) -> Result<(Ended, Vec<Holder>), Failed> {
         let session = self.work.take().ok_or_else(|| Failed::Final(given_up()))?;
         let timeout = self.lock_timeout.as_millis();
-        let sql = format!("{begin}; SET LOCAL lock_timeout = {timeout}; {PINS}");
+        let sql = format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED {access} NOT DEFERRABLE; \
+             SET LOCAL lock_timeout = {timeout}; {PINS}"
+        );
         let begun = session.batch(&sql).await;
         begun.map_err(|failure| {
             Failed::Final(failure.error(Code::Internal, "failed to begin a transaction"))
         })?;
         let running = sandbox::run(prepared, session, job);
-        let Some(signals) = &mut self.signals else {
-            return Ok((running.await, Vec::new()));
-        };
         let observer = self.observer.as_ref();
+        let asking = self.lock.as_ref().map(|lock| Asking {
+            session: lock,
+            // before the lock timeout ends the wait
+            every: (self.lock_timeout / 2).clamp(Duration::from_millis(50), ASK),
+        });
         let (ended, blockers) =
-            watched(running, signals, self.lock.as_ref(), self.pid, observer).await;
+            watched(running, &mut self.signals, asking, self.pid, observer).await;
         match ended {
             Some(ended) => Ok((ended, blockers)),
             None => {
@@ -311,14 +328,7 @@ impl Workplace<'_> {
     }
 
     async fn pause(&mut self, pause: Duration) -> Result<()> {
-        let pause = tokio::time::sleep(pause);
-        match &mut self.signals {
-            Some(signals) => signals.unless(pause).await,
-            None => {
-                pause.await;
-                Ok(())
-            }
-        }
+        self.signals.unless(tokio::time::sleep(pause)).await
     }
 }
 

@@ -13,7 +13,15 @@ use crate::database::locks::{self, Holder};
 use crate::error::{Code, Error, Result};
 
 /// How often it is asked who blocks; a statement that is done sooner costs no question.
-const ASK: Duration = Duration::from_secs(1);
+pub const ASK: Duration = Duration::from_secs(1);
+
+/// Where and how often it is asked who blocks.
+pub struct Asking<'a> {
+    /// Another session than the one that works.
+    pub session: &'a Session,
+    /// How long to wait between two questions.
+    pub every: Duration,
+}
 
 /// The signals that ask for an end: SIGINT and SIGTERM.
 pub struct Signals {
@@ -65,12 +73,12 @@ pub fn interrupted() -> Error {
 pub async fn watched<T>(
     work: impl Future<Output = T>,
     signals: &mut Signals,
-    asking: Option<&Session>,
+    asking: Option<Asking<'_>>,
     pid: i32,
     observer: &dyn Observer,
 ) -> (Option<T>, Vec<Holder>) {
     let mut work = pin!(work);
-    let mut ticks = interval(ASK);
+    let mut ticks = interval(asking.as_ref().map_or(ASK, |asking| asking.every));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.reset();
     let mut seen: Vec<Holder> = Vec::new();
@@ -80,9 +88,9 @@ pub async fn watched<T>(
             done = &mut work => return (Some(done), seen),
             () = signals.heard() => return (None, seen),
             _ = ticks.tick(), if asking.is_some() => {
-                let Some(session) = asking else { continue };
+                let Some(asking) = &asking else { continue };
                 // a failed question is no reason to disturb the work
-                let now = locks::blockers(session, pid).await.unwrap_or_default();
+                let now = locks::blockers(asking.session, pid).await.unwrap_or_default();
                 let news = now.iter().any(|holder| !seen.iter().any(|known| known.pid == holder.pid));
                 if news {
                     observer.blocked(&now);

@@ -14,6 +14,9 @@ use crate::error::{Code, Error, Result};
 use crate::migration::{Migration, Mode, Phase, Settings, Version};
 use crate::plan::History;
 
+/// One of the two sessions is idle while the other works or waits, for hours if need be.
+const PATIENT: &str = "SET idle_session_timeout = 0; SET statement_timeout = 0";
+
 /// The sessions of a run and what goes with them.
 pub struct Workplace<'a> {
     pub(super) address: &'a Address,
@@ -22,7 +25,7 @@ pub struct Workplace<'a> {
     pub(super) canceller: Canceller,
     pub(super) pid: i32,
     pub(super) lock: Option<Session>,
-    pub(super) signals: Option<Signals>,
+    pub(super) signals: Signals,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) wait: Duration,
     pub(super) fence_after: Option<Duration>,
@@ -44,26 +47,28 @@ impl<'a> Workplace<'a> {
         options: &Options,
         observer: Arc<dyn Observer>,
     ) -> Result<Self> {
-        let mut signals = Signals::hear()?;
+        let mut workplace = Workplace::without_lock(address, connection, options, observer)?;
+        workplace.work()?.batch(PATIENT).await.map_err(|failure| {
+            failure.error(Code::Internal, "failed to prepare the work session")
+        })?;
         let lock = Session::new(address.connect("wasmigrate lock").await?);
+        let failed =
+            |failure: Failure| failure.error(Code::Internal, "failed to prepare the lock session");
+        // events may be lost with a crash of the server's machine; the history is on the work session
+        let sql = format!(
+            "{PATIENT}; SET search_path = pg_catalog, pg_temp; SET synchronous_commit = off"
+        );
+        lock.batch(&sql).await.map_err(failed)?;
+        let observer = Arc::clone(&workplace.observer);
         let mut waiting = |holder: &_| observer.waiting("the run lock", holder);
         let patience = Patience {
             wait: options.wait,
             end_after: None,
             waiting: &mut waiting,
         };
-        signals.unless(locks::acquire(&lock, patience)).await??;
-        // events may be lost with a crash of the server's machine; the history is on the work session
-        let failed =
-            |failure: Failure| failure.error(Code::Internal, "failed to prepare the lock session");
-        lock.batch("SET search_path = pg_catalog, pg_temp; SET synchronous_commit = off")
-            .await
-            .map_err(failed)?;
-        let mut workplace = Workplace {
-            lock: Some(lock),
-            signals: Some(signals),
-            ..Workplace::without_lock(address, connection, options, observer)
-        };
+        let acquired = locks::acquire(&lock, patience);
+        workplace.signals.unless(acquired).await??;
+        workplace.lock = Some(lock);
         workplace.take_fence().await?;
         Ok(workplace)
     }
@@ -74,20 +79,20 @@ impl<'a> Workplace<'a> {
         connection: Connection,
         options: &Options,
         observer: Arc<dyn Observer>,
-    ) -> Self {
-        Workplace {
+    ) -> Result<Self> {
+        Ok(Workplace {
             address,
             canceller: connection.canceller(),
             work: Some(Session::new(connection)),
             pid: 0,
             lock: None,
-            signals: None,
+            signals: Signals::hear()?,
             observer,
             wait: options.wait,
             fence_after: options.fence_after,
             lock_timeout: options.lock_timeout,
             place: (1, 1),
-        }
+        })
     }
 
     /// Takes the fence on the work session and learns its process id.
@@ -106,10 +111,7 @@ impl<'a> Workplace<'a> {
             waiting: &mut waiting,
         };
         let fence = locks::fence(work, patience);
-        match &mut self.signals {
-            Some(signals) => signals.unless(fence).await??,
-            None => fence.await?,
-        }
+        self.signals.unless(fence).await??;
         let failed =
             |failure: Failure| failure.error(Code::Internal, "failed to prepare the work session");
         // the server notices a dead client while a statement runs, and ends it
@@ -123,7 +125,7 @@ impl<'a> Workplace<'a> {
     /// The history as it is under the lock, after the schema `wasmigrate` has its newest layout and the
     /// runs of dead runners are closed.
     pub async fn history(&mut self) -> Result<History> {
-        let work = self.work.as_ref().ok_or_else(given_up)?;
+        let work = self.work()?;
         let found = history::look(work.connection()).await?;
         schema::upgrade(self.lock()?, found.layout).await?;
         if found.layout > 0 {
@@ -134,7 +136,12 @@ impl<'a> Workplace<'a> {
 
     /// What is kept of the run that applied a migration.
     pub async fn kept(&self, version: &Version) -> Result<Kept> {
-        history::kept(self.work.as_ref().ok_or_else(given_up)?, version).await
+        history::kept(self.work()?, version).await
+    }
+
+    /// The session that works.
+    fn work(&self) -> Result<&Session> {
+        self.work.as_ref().ok_or_else(given_up)
     }
 
     /// The session that holds the lock.

@@ -41,9 +41,13 @@ pub fn error_json(error: &Error) -> ErrorJson {
                 .map(|cause| without_passwords(cause))
                 .collect(),
             sqlstate: server.map(|server| server.sqlstate.clone()),
-            detail: server.and_then(|server| server.detail.clone()),
-            server_hint: server.and_then(|server| server.hint.clone()),
-            hint: error.hint_text().map(str::to_owned),
+            detail: server
+                .and_then(|server| server.detail.as_deref())
+                .map(without_passwords),
+            server_hint: server
+                .and_then(|server| server.hint.as_deref())
+                .map(without_passwords),
+            hint: error.hint_text().map(without_passwords),
             help: error.code().help(),
         },
     }

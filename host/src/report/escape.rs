@@ -42,23 +42,63 @@ pub fn without_passwords(text: &str) -> String {
 
 /// Where the first password that is still there begins and ends.
 fn next_password(text: &str) -> Option<(usize, usize)> {
-    let urls = text.match_indices("://").filter_map(|(at, mark)| {
-        let start = at + mark.len();
-        let word = word(&text[start..]);
-        // a password may itself hold an `@` that was not escaped
-        let login = &word[..word.rfind('@')?];
-        let colon = login.find(':')?;
-        Some((start + colon + 1, start + login.len()))
-    });
-    let pairs = text.match_indices("password=").map(|(at, mark)| {
-        let value = text[at + mark.len()..].trim_start_matches(['\'', '"']);
-        let start = text.len() - value.len();
-        let word = word(value);
-        (start, start + word.find('&').unwrap_or(word.len()))
-    });
+    let urls = text
+        .match_indices("://")
+        .filter_map(|(at, mark)| shifted(of_url(&text[at + mark.len()..])?, at + mark.len()));
+    let pairs = text
+        .match_indices("password")
+        .filter_map(|(at, mark)| shifted(of_pair(&text[at + mark.len()..])?, at + mark.len()));
     urls.chain(pairs)
         .filter(|(start, end)| start < end && &text[*start..*end] != "***")
         .min()
+}
+
+fn shifted((start, end): (usize, usize), by: usize) -> Option<(usize, usize)> {
+    Some((start + by, end + by))
+}
+
+/// The password in what follows the `://` of a URL.
+fn of_url(text: &str) -> Option<(usize, usize)> {
+    let colon = text.find(|c: char| c.is_whitespace() || ":/@'\"\x1b".contains(c))?;
+    let rest = text[colon..].strip_prefix(':')?;
+    // a password may itself hold an `@`, and even a blank, that was not escaped
+    let word = word(rest);
+    let end = match word.rfind('@') {
+        Some(end) => end,
+        None if word
+            .split('/')
+            .next()?
+            .bytes()
+            .all(|byte| byte.is_ascii_digit()) =>
+        {
+            return None;
+        }
+        None => {
+            let line = rest.lines().next()?;
+            line.split("://").next()?.rfind('@')?
+        }
+    };
+    Some((colon + 1, colon + 1 + end))
+}
+
+/// The value in what follows the key `password`: `=value`, ` = 'quoted \' value'`, `=value&more`.
+fn of_pair(text: &str) -> Option<(usize, usize)> {
+    let value = text.trim_start().strip_prefix('=')?.trim_start();
+    let start = text.len() - value.len();
+    let Some(quote) = value.chars().next().filter(|c| "'\"".contains(*c)) else {
+        let word = word(value);
+        return Some((start, start + word.find('&').unwrap_or(word.len())));
+    };
+    let mut escaped = false;
+    let end = value.char_indices().skip(1).find(|(_, character)| {
+        let ends = *character == quote && !escaped;
+        escaped = *character == '\\' && !escaped;
+        ends
+    });
+    Some((
+        start + 1,
+        start + end.map_or(value.len(), |(place, _)| place),
+    ))
 }
 
 /// The beginning of a text up to a space, a quote or the start of a colour.
@@ -111,12 +151,22 @@ mod tests {
                 "host=h password=secret user=u",
                 "host=h password=*** user=u",
             ),
-            ("password='a b", "password='*** b"),
+            ("password='a b", "password='***"),
+            ("password='a b' user=u", "password='***' user=u"),
+            ("password = 'a\\' b' user=u", "password = '***' user=u"),
+            ("sslpassword=s", "sslpassword=***"),
+            ("no password is given", "no password is given"),
+            ("postgres://u:a b@h:x/d", "postgres://u:***@h:x/d"),
+            ("postgres://u:a/b@h/d", "postgres://u:***@h/d"),
+            (
+                "postgres://h:5432/d is not for a@b",
+                "postgres://h:5432/d is not for a@b",
+            ),
             (
                 "postgres://h/d?user=u&password=s&x=y",
                 "postgres://h/d?user=u&password=***&x=y",
             ),
-            ("password= password=x", "password= password=***"),
+            ("password= password=x", "password= ***"),
             ("postgres://u@h/d", "postgres://u@h/d"),
             ("https://example.org/a:b", "https://example.org/a:b"),
             ("no password", "no password"),

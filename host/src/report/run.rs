@@ -280,6 +280,7 @@ pub fn status_text(lines: &[StatusLine]) -> String {
 #[derive(Serialize)]
 pub struct Verified {
     version: Version,
+    name: String,
     verified: bool,
     findings: Vec<Finding>,
     #[serde(flatten)]
@@ -289,23 +290,16 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// From the outcome of a migration's `verify`.
-    pub fn new(version: Version, outcome: crate::error::Result<Ran>) -> Self {
-        match outcome {
-            Ok(ran) => Verified {
-                version,
-                verified: true,
-                findings: ran.findings,
-                error: None,
-                text: None,
-            },
-            Err(error) => Verified {
-                version,
-                verified: false,
-                findings: Vec::new(),
-                text: Some(super::error_text(&error)),
-                error: Some(error_json(&error)),
-            },
+    /// From what a migration's `verify` found, and why it failed if it did.
+    pub fn new(ran: Ran, outcome: crate::error::Result<()>) -> Self {
+        let error = outcome.err();
+        Verified {
+            version: ran.version,
+            name: ran.name,
+            verified: error.is_none(),
+            findings: ran.findings,
+            text: error.as_ref().map(super::error_text),
+            error: error.as_ref().map(error_json),
         }
     }
 
@@ -330,12 +324,12 @@ pub fn verified_text(all: &[Verified]) -> String {
     }
     let mut text = table.trim_fmt();
     for one in all {
+        let (version, name) = (&one.version, &one.name);
         text.push('\n');
         match &one.text {
-            Some(error) => text.push_str(error),
+            Some(error) => text.push_str(&format!("{version} {name} not verified\n{error}")),
             None => text.push_str(&format!(
-                "{} verified, {} checks met",
-                one.version,
+                "{version} {name} verified, {} checks met",
                 one.findings.len()
             )),
         }

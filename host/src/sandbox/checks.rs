@@ -255,6 +255,10 @@ impl State {
                 format!("usable, but the planner prefers {plan} on so small a table"),
                 true,
             ),
+            IndexUse::Untold(plan) => (
+                format!("not to be told on so small a table: the planner prefers {plan}"),
+                true,
+            ),
             IndexUse::Unusable(plan) => (
                 format!("not usable for the query: the plan is {plan}"),
                 false,

@@ -123,6 +123,7 @@ impl Attempt<'_> {
             Code::DatabaseUnreachable,
             format!("failed to connect to {}", self.target),
         )
+        .hint("is the server running there, and does it take connections from here? DATABASE_URL or the PG* variables name it")
     }
 
     fn login(&self) -> Error {
@@ -130,7 +131,9 @@ impl Attempt<'_> {
             "failed to log in to {} as `{}`",
             self.target, self.address.user
         );
-        Error::new(Code::DatabaseAuth, message)
+        Error::new(Code::DatabaseAuth, message).hint(
+            "check the user and the password; they are read from the URL, PGUSER and PGPASSWORD, and the password file",
+        )
     }
 
     /// What a refusal of the server means. Source: PostgreSQL, "PostgreSQL Error Codes".
@@ -156,8 +159,10 @@ impl Attempt<'_> {
                 .login()
                 .hint("pg_hba.conf on the server decides who may log in from where, to which database, and whether with TLS"),
             "28000" => self.login(),
-            "3D000" => open(Code::DatabaseMissing),
-            "42501" => open(Code::DatabasePrivilege),
+            "3D000" => open(Code::DatabaseMissing)
+                .hint("create it first, or correct the name in DATABASE_URL or PGDATABASE"),
+            "42501" => open(Code::DatabasePrivilege)
+                .hint("grant CONNECT on the database to this login"),
             "53300" => self
                 .unreachable()
                 .hint("no connection is left for this login; wait, or raise the server's or the role's limit"),

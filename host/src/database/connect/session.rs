@@ -146,11 +146,11 @@ impl ServerVersion {
             Some(version) if version.major >= OLDEST => Ok(version),
             _ => {
                 let said = plain(parameter.unwrap_or("nothing"));
-                Err(
-                    Error::new(Code::ServerTooOld, "failed to use the server").cause(format!(
+                Err(Error::new(Code::ServerTooOld, "failed to use the server")
+                    .cause(format!(
                         "it says its version is {said}, and PostgreSQL {OLDEST} or newer is needed"
-                    )),
-                )
+                    ))
+                    .hint("upgrade the server, or point DATABASE_URL at a newer one"))
             }
         }
     }
