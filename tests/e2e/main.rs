@@ -7,6 +7,7 @@
 )]
 
 mod concurrency;
+mod confinement;
 mod connection;
 mod contention;
 mod embedded;

@@ -59,6 +59,7 @@ impl State {
         };
         let rows = self.session.query(&sql, &values(params), reading).await;
         let rows = rows.map_err(|failure| self.fault(&sql, failure))?;
+        self.rows_affected = self.rows_affected.saturating_add(rows.affected());
         let open = OpenRows { rows, sql };
         self.table
             .push(open)

@@ -23,6 +23,8 @@ pub struct State {
     pub(super) mode: Mode,
     pub(super) settings: Settings,
     pub(super) remembered: BTreeMap<String, String>,
+    /// The bytes of what this run itself remembered.
+    pub(super) remembered_bytes: usize,
     pub(super) events: Arc<dyn Events>,
     pub(super) findings: Vec<Finding>,
     pub(super) rows_affected: u64,
@@ -64,6 +66,7 @@ impl State {
             mode,
             settings,
             remembered,
+            remembered_bytes: 0,
             events,
             findings: Vec::new(),
             rows_affected: 0,
