@@ -6,6 +6,8 @@
     clippy::print_stdout
 )]
 
+mod bulk;
+mod checks;
 mod concurrency;
 mod confinement;
 mod connection;
@@ -17,7 +19,11 @@ mod guests;
 mod history;
 mod lifecycle;
 mod output;
+mod probe;
 mod processes;
 mod project;
 mod records;
+mod requirements;
+mod rows;
 mod support;
+mod values;

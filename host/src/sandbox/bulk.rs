@@ -141,6 +141,10 @@ impl State {
             .await
             .map_err(|failure| self.fault(&sql, failure))?;
         self.rows_affected = self.rows_affected.saturating_add(rows);
+        for mut dropped in std::mem::take(&mut self.dropped) {
+            let closed = self.session.close(&mut dropped).await;
+            closed.map_err(|failure| self.fault(&sql, failure))?;
+        }
         Ok(rows)
     }
 

@@ -8,7 +8,7 @@ use wasmtime::component::{ResourceTable, ResourceTableError};
 use super::limits::{Meter, Stop, exceeded};
 use super::talk::Events;
 use super::wit::types;
-use crate::database::{CopyIn, Failure, Session, Value};
+use crate::database::{CopyIn, Failure, Rows, Session, Value};
 use crate::error::{Code, Error};
 use crate::finding::Finding;
 use crate::limits::Limits;
@@ -30,6 +30,8 @@ pub struct State {
     pub(super) rows_affected: u64,
     pub(super) panic: Option<String>,
     pub(super) copy: Option<CopyIn>,
+    /// Rows that were dropped while a bulk write was open, when the server could not be told.
+    pub(super) dropped: Vec<Rows>,
     poison: Option<Error>,
 }
 
@@ -72,6 +74,7 @@ impl State {
             rows_affected: 0,
             panic: None,
             copy: None,
+            dropped: Vec::new(),
             poison: None,
         }
     }

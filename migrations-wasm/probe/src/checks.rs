@@ -44,13 +44,13 @@ pub fn step(verb: &str, args: &Args, answers: &mut Answers) -> Result<()> {
             answers.say(checks::available_extension(args.text(0)?)?.unwrap_or("none".into()));
         }
         "index-standing" => {
-            answers.say(format!("{:?}", checks::index_standing(index(args)?.spec())?));
+            answers.say(standing(checks::index_standing(index(args)?.spec())?));
         }
         "ensure-index" => answers.say(format!("{:?}", index(args)?.ensure()?)),
         "require-index" => index(args)?.require()?,
         "drop-index" => answers.say(index(args)?.drop()?),
         "key-standing" => {
-            answers.say(format!("{:?}", checks::foreign_key_standing(key(args)?.spec())?));
+            answers.say(standing(checks::foreign_key_standing(key(args)?.spec())?));
         }
         "ensure-key" => answers.say(format!("{:?}", key(args)?.ensure()?)),
         "enforce-key" => answers.say(format!("{:?}", key(args)?.enforce()?)),
@@ -77,6 +77,15 @@ pub fn step(verb: &str, args: &Args, answers: &mut Answers) -> Result<()> {
         _ => bail!("there is no step {verb}"),
     }
     Ok(())
+}
+
+fn standing(standing: checks::Standing) -> String {
+    match standing {
+        checks::Standing::Absent => "absent".into(),
+        checks::Standing::Equal => "equal".into(),
+        checks::Standing::Invalid => "invalid".into(),
+        checks::Standing::Different(what) => format!("different: {what}"),
+    }
 }
 
 /// schema, table, name, `unique` or NULL, method, INCLUDE, predicate; then for each key what it is

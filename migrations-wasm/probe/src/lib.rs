@@ -43,7 +43,8 @@ fn run(phase: &str) -> Result<()> {
             None => (step.verb.as_str(), false),
         };
         if let Err(error) = open.step(verb, &step.args, &mut answers) {
-            warn!("step {} failed: {:?}: {error}", step.number, error.kind());
+            let text: String = error.to_string().chars().take(1000).collect();
+            warn!("step {} failed: {:?}: {text}", step.number, error.kind());
             if !go_on {
                 return Err(error);
             }
