@@ -96,6 +96,9 @@ struct FoundIndex {
     valid: Option<bool>,
     nulls_not_distinct: Option<bool>,
     options: Option<Vec<String>>,
+    exclusion: Option<bool>,
+    immediate: Option<bool>,
+    definition: Option<String>,
     predicate: Option<String>,
     keys: Option<Vec<FoundKey>>,
 }
@@ -108,25 +111,25 @@ struct FoundKey {
     opclass: Option<String>,
     opclass_schema: Option<String>,
     opclass_default: Option<bool>,
+    parameters: Option<Vec<String>>,
     option: Option<i16>,
-    collation_plain: bool,
 }
 
 const FIND_INDEX: &str = "\
     SELECT json_build_object('kind', c.relkind, 'schema', tn.nspname, 'table', t.relname, \
       'method', am.amname, 'unique', i.indisunique, 'valid', i.indisvalid AND i.indisready, \
       'nulls_not_distinct', coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false), \
-      'options', c.reloptions, 'predicate', pg_get_expr(i.indpred, i.indrelid), \
+      'options', c.reloptions, 'exclusion', i.indisexclusion, 'immediate', i.indimmediate, \
+      'definition', pg_get_indexdef(i.indexrelid), 'predicate', pg_get_expr(i.indpred, i.indrelid), \
       'keys', (SELECT json_agg(json_build_object( \
           'is_key', k.n <= i.indnkeyatts, 'column', a.attname, \
           'expression', pg_get_indexdef(i.indexrelid, k.n::int, false), \
           'opclass', o.opcname, 'opclass_schema', opn.nspname, 'opclass_default', o.opcdefault, \
-          'option', i.indoption[k.n - 1], \
-          'collation_plain', k.n > i.indnkeyatts \
-            OR i.indcollation[k.n - 1] IN (0, 100, coalesce(a.attcollation, 0))) ORDER BY k.n) \
+          'parameters', own.attoptions, 'option', i.indoption[k.n - 1]) ORDER BY k.n) \
         FROM generate_series(1, i.indnatts) AS k(n) \
           LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k.n - 1] \
             AND i.indkey[k.n - 1] <> 0 \
+          LEFT JOIN pg_attribute own ON own.attrelid = i.indexrelid AND own.attnum = k.n \
           LEFT JOIN pg_opclass o ON k.n <= i.indnkeyatts AND o.oid = i.indclass[k.n - 1] \
           LEFT JOIN pg_namespace opn ON opn.oid = o.opcnamespace))::text \
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
@@ -142,7 +145,10 @@ const FIND_FOREIGN_KEY: &str = "\
         FROM unnest(k.confkey) WITH ORDINALITY AS u(num, n) \
         JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.num), \
       'on_update', k.confupdtype, 'on_delete', k.confdeltype, 'match', k.confmatchtype, \
-      'deferrable', k.condeferrable, 'validated', k.convalidated)::text \
+      'deferrable', k.condeferrable, 'validated', k.convalidated, \
+      'special', (to_jsonb(k) ->> 'confdelsetcols') IS NOT NULL \
+        OR coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false) \
+        OR NOT coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true))::text \
     FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid \
       JOIN pg_namespace n ON n.oid = c.relnamespace \
       LEFT JOIN pg_class r ON r.oid = k.confrelid LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace \
@@ -161,6 +167,8 @@ struct FoundForeignKey {
     matching: String,
     deferrable: bool,
     validated: bool,
+    /// What newer servers know: SET NULL of some columns, a PERIOD, NOT ENFORCED.
+    special: bool,
 }
 
 /// The actions as `pg_constraint.confupdtype` abbreviates them. Source: PostgreSQL, pg_constraint.
@@ -195,6 +203,9 @@ fn compare_index(spec: &IndexSpec, found: &FoundIndex) -> Result<Pairs, String> 
     if found.nulls_not_distinct == Some(true) {
         return Err("it has NULLS NOT DISTINCT".into());
     }
+    if found.exclusion == Some(true) || found.immediate == Some(false) {
+        return Err("it belongs to an exclusion or deferrable constraint".into());
+    }
     if let Some(options) = &found.options {
         return Err(format!("it has storage options ({})", options.join(", ")));
     }
@@ -211,6 +222,11 @@ fn compare_index(spec: &IndexSpec, found: &FoundIndex) -> Result<Pairs, String> 
     if include != spec.include {
         return differs("its INCLUDE", &spec.include.join(", "), &include.join(", "));
     }
+    let names: Vec<&str> = keys.iter().map(|key| key.expression.as_str()).collect();
+    if let Some(number) = collated(found.definition.as_deref().unwrap_or_default(), method, &names)
+    {
+        return Err(format!("its key {number} has a collation of its own"));
+    }
     let mut pairs = Pairs::new();
     for (number, (wanted, key)) in std::iter::zip(&spec.keys, keys).enumerate() {
         pairs.extend(compare_key(number + 1, wanted, key)?);
@@ -226,6 +242,22 @@ fn compare_index(spec: &IndexSpec, found: &FoundIndex) -> Result<Pairs, String> 
     Ok(pairs)
 }
 
+/// The first key that has another collation than its column or expression has by itself: only then does the
+/// definition say COLLATE after it.
+fn collated(definition: &str, method: &str, keys: &[&str]) -> Option<usize> {
+    let (_, mut rest) = definition.split_once(&format!(" USING {method} ("))?;
+    for (place, key) in keys.iter().enumerate() {
+        rest = rest.strip_prefix(key)?;
+        if rest.starts_with(" COLLATE ") {
+            return Some(place + 1);
+        }
+        if let Some(next) = keys.get(place + 1) {
+            rest = &rest[rest.find(&format!(", {next}"))? + 2..];
+        }
+    }
+    None
+}
+
 fn compare_key(
     number: usize,
     wanted: &IndexKey,
@@ -234,10 +266,11 @@ fn compare_key(
     let seen = &key.expression;
     let pair = match (&wanted.target, &key.column) {
         (Target::Column(wanted), Some(column)) if wanted == column => None,
-        (Target::Expression(wanted), None) => {
+        // an expression that is nothing but a column is kept as that column
+        (Target::Expression(wanted), _) => {
             Some((wanted.clone(), seen.clone(), format!("its key {number}")))
         }
-        (Target::Column(wanted) | Target::Expression(wanted), _) => {
+        (Target::Column(wanted), _) => {
             return Err(format!("its key {number} is {seen}, not {wanted}"));
         }
     };
@@ -256,8 +289,9 @@ fn compare_key(
     if (option & 1 != 0) != wanted.descending || (option & 2 != 0) != wanted.nulls_first {
         return Err(format!("its key {number} is sorted differently"));
     }
-    if !key.collation_plain {
-        return Err(format!("its key {number} has a collation of its own"));
+    if let Some(parameters) = &key.parameters {
+        let seen = parameters.join(", ");
+        return Err(format!("its key {number} has operator class parameters ({seen})"));
     }
     Ok(pair)
 }
@@ -299,6 +333,9 @@ fn compare_foreign_key(spec: &ForeignKeySpec, found: &FoundForeignKey) -> Result
     }
     if found.matching != "s" || found.deferrable {
         return Err("it is MATCH FULL or DEFERRABLE".into());
+    }
+    if found.special {
+        return Err("it is NOT ENFORCED, has a PERIOD or sets only some columns to NULL".into());
     }
     Ok(())
 }
@@ -355,7 +392,8 @@ impl Session {
         }
         let list: Vec<String> = pairs
             .iter()
-            .flat_map(|(wanted, seen, _)| [format!("({wanted})"), format!("({seen})")])
+            // the line's end ends a comment in the wanted text
+            .flat_map(|(wanted, seen, _)| [format!("({wanted}\n)"), format!("({seen})")])
             .collect();
         let sql = format!(
             "EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) SELECT {} FROM ONLY {}",
