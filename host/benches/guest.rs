@@ -3,7 +3,12 @@
 //!
 //! A scan is measured in the client's CPU time, a bulk write in wall time: reading waits for the server in
 //! a way that batches change, while writing is bound by it.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -55,9 +60,19 @@ impl Bench {
         let migration = wasmigrate::source::read(folder.path()).unwrap().remove(0);
         let prepared = Compiler::new(None).prepare(&migration).unwrap();
         let server = Embedded::start(&Options::default()).unwrap();
-        let address = Address::resolve(Some(&server.url("postgres")), None, &|_: &str| None).unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let bench = Bench { runtime, address, migration, prepared, _server: server };
+        let address =
+            Address::resolve(Some(&server.url("postgres")), None, &|_: &str| None).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let bench = Bench {
+            runtime,
+            address,
+            migration,
+            prepared,
+            _server: server,
+        };
         bench.runtime.block_on(async {
             let client = bench.connect().await;
             let fill = format!(
@@ -91,7 +106,11 @@ impl Bench {
             events: Arc::new(Silent),
         };
         let ended = sandbox::run(&self.prepared, session, job).await;
-        assert!(matches!(ended.verdict, Verdict::Done), "{:?}", ended.verdict);
+        assert!(
+            matches!(ended.verdict, Verdict::Done),
+            "{:?}",
+            ended.verdict
+        );
         ended.session.batch("ROLLBACK").await.unwrap();
     }
 
@@ -155,7 +174,10 @@ fn main() {
     let runtime = &bench.runtime;
     let mut criterion = Criterion::default().configure_from_args();
     let mut group = criterion.benchmark_group("guest");
-    group.sample_size(10).sampling_mode(SamplingMode::Flat).measurement_time(Duration::from_secs(15));
+    group
+        .sample_size(10)
+        .sampling_mode(SamplingMode::Flat)
+        .measurement_time(Duration::from_secs(15));
     group.bench_function("scan-native", |b| {
         b.iter_custom(|rounds| timed(runtime, true, rounds, async || bench.native_scan().await));
     });
@@ -181,24 +203,38 @@ fn main() {
 
 /// The ratios, from what criterion has written.
 fn table() {
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), Into::into);
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
+        Into::into,
+    );
     let median = |name: &str| -> Option<f64> {
-        let file = target.join("criterion/guest").join(name).join("new/estimates.json");
+        let file = target
+            .join("criterion/guest")
+            .join(name)
+            .join("new/estimates.json");
         let text = std::fs::read_to_string(file).ok()?;
         let estimates: serde_json::Value = serde_json::from_str(&text).ok()?;
         estimates.pointer("/median/point_estimate")?.as_f64()
     };
     let row = |what: &str, of: &str| {
-        if let (Some(guest), Some(native)) = (median(&format!("{of}-guest")), median(&format!("{of}-native"))) {
+        if let (Some(guest), Some(native)) = (
+            median(&format!("{of}-guest")),
+            median(&format!("{of}-native")),
+        ) {
             let (guest_ms, native_ms) = (guest / 1e6, native / 1e6);
-            println!("| {what} | {native_ms:.0} ms | {guest_ms:.0} ms | {:.2} |", guest / native);
+            println!(
+                "| {what} | {native_ms:.0} ms | {guest_ms:.0} ms | {:.2} |",
+                guest / native
+            );
         }
     };
     println!("\n| 1,000,000 rows | native | guest | ratio |\n|---|---|---|---|");
     row("scan, client CPU", "scan");
     row("bulk write, wall", "bulk");
     if let (Some(call), Some(nothing)) = (median("call"), median("nothing")) {
-        println!("\na call that does nothing: {:.0} ns", (call - nothing) / 1e6);
+        println!(
+            "\na call that does nothing: {:.0} ns",
+            (call - nothing) / 1e6
+        );
     }
 }

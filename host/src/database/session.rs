@@ -121,7 +121,10 @@ impl Session {
 
     async fn prepared(&self, sql: &str) -> Result<Statement, Failure> {
         let known = |statements: &HashMap<String, Statement>| statements.get(sql).cloned();
-        let found = self.statements.lock().map_or(None, |statements| known(&statements));
+        let found = self
+            .statements
+            .lock()
+            .map_or(None, |statements| known(&statements));
         if let Some(statement) = found {
             return Ok(statement);
         }

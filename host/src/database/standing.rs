@@ -180,8 +180,17 @@ const ACTIONS: [(&str, &str); 5] = [
     ("d", "SET DEFAULT"),
 ];
 
+/// What the catalog tells of a wanted index.
+#[derive(Debug)]
+pub enum Lookup {
+    /// Everything.
+    Told(Standing),
+    /// All but whether these texts mean the same; if they do, the standing is as given.
+    Texts(Pairs, Standing),
+}
+
 /// Pairs of (wanted, existing) SQL texts that must mean the same, with the words for a difference.
-type Pairs = Vec<(String, String, String)>;
+pub type Pairs = Vec<(String, String, String)>;
 
 /// What differs in the catalog, or the texts that the server still has to compare.
 fn compare_index(spec: &IndexSpec, found: &FoundIndex) -> Result<Pairs, String> {
@@ -223,8 +232,11 @@ fn compare_index(spec: &IndexSpec, found: &FoundIndex) -> Result<Pairs, String> 
         return differs("its INCLUDE", &spec.include.join(", "), &include.join(", "));
     }
     let names: Vec<&str> = keys.iter().map(|key| key.expression.as_str()).collect();
-    if let Some(number) = collated(found.definition.as_deref().unwrap_or_default(), method, &names)
-    {
+    if let Some(number) = collated(
+        found.definition.as_deref().unwrap_or_default(),
+        method,
+        &names,
+    ) {
         return Err(format!("its key {number} has a collation of its own"));
     }
     let mut pairs = Pairs::new();
@@ -291,7 +303,9 @@ fn compare_key(
     }
     if let Some(parameters) = &key.parameters {
         let seen = parameters.join(", ");
-        return Err(format!("its key {number} has operator class parameters ({seen})"));
+        return Err(format!(
+            "its key {number} has operator class parameters ({seen})"
+        ));
     }
     Ok(pair)
 }
@@ -341,29 +355,36 @@ fn compare_foreign_key(spec: &ForeignKeySpec, found: &FoundForeignKey) -> Result
 }
 
 impl Session {
-    /// How the database stands to an index.
-    pub async fn index_standing(&self, spec: &IndexSpec) -> Result<Standing, Failure> {
+    /// How the database stands to an index, as far as the catalog tells. Plans nothing of the spec's.
+    pub async fn find_index(&self, spec: &IndexSpec) -> Result<Lookup, Failure> {
         let found: Option<FoundIndex> = self.json(FIND_INDEX, &[&spec.schema, &spec.name]).await?;
         let Some(found) = found else {
-            return Ok(Standing::Absent);
+            return Ok(Lookup::Told(Standing::Absent));
         };
         if found.kind != "i" && found.kind != "I" {
-            return Ok(Standing::Different(
-                "something that is no index has that name".into(),
-            ));
+            let what = "something that is no index has that name";
+            return Ok(Lookup::Told(Standing::Different(what.into())));
         }
-        let pairs = match compare_index(spec, &found) {
-            Ok(pairs) => pairs,
-            Err(difference) => return Ok(Standing::Different(difference)),
+        let same = match found.valid {
+            Some(true) => Standing::Equal,
+            _ => Standing::Invalid,
         };
-        if let Some(difference) = self.compare_texts(&spec.schema, &spec.table, pairs).await? {
-            return Ok(Standing::Different(difference));
-        }
-        Ok(if found.valid == Some(true) {
-            Standing::Equal
-        } else {
-            Standing::Invalid
+        Ok(match compare_index(spec, &found) {
+            Err(difference) => Lookup::Told(Standing::Different(difference)),
+            Ok(pairs) if pairs.is_empty() => Lookup::Told(same),
+            Ok(pairs) => Lookup::Texts(pairs, same),
         })
+    }
+
+    /// How the database stands to an index whose texts the server has to compare; it plans them.
+    pub async fn compare_index(
+        &self,
+        spec: &IndexSpec,
+        pairs: Pairs,
+        same: Standing,
+    ) -> Result<Standing, Failure> {
+        let difference = self.compare_texts(&spec.schema, &spec.table, pairs).await?;
+        Ok(difference.map_or(same, Standing::Different))
     }
 
     /// How the database stands to a foreign key.

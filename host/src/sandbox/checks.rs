@@ -6,7 +6,7 @@ use super::state::{Answer, Fault, State, excerpt, values};
 use super::talk::cut;
 use super::wit::{checks, types};
 use crate::database::{
-    Failure, ForeignKeySpec, IndexKey, IndexSpec, IndexUse, Standing, Target, label, quoted,
+    Failure, ForeignKeySpec, IndexKey, IndexSpec, IndexUse, Lookup, Standing, Target, label, quoted,
 };
 use crate::error::{Code, Error};
 use crate::finding::Finding;
@@ -300,12 +300,18 @@ impl State {
     }
 
     async fn index_state(&mut self, spec: &IndexSpec) -> Answer<Standing> {
-        // expressions of the guest are only planned, but planning may evaluate what is constant
         self.ready()?;
-        self.read_only().await?;
-        let standing = self.session.index_standing(spec).await;
-        self.checked(&format!("the check of index {}", spec.name), standing)
-            .await
+        let what = format!("the check of index {}", spec.name);
+        let lookup = self.session.find_index(spec).await;
+        match lookup.map_err(|failure| self.fault(&what, failure))? {
+            Lookup::Told(standing) => Ok(standing),
+            Lookup::Texts(pairs, same) => {
+                // the guest's expressions are only planned, but planning may evaluate what is constant
+                self.read_only().await?;
+                let standing = self.session.compare_index(spec, pairs, same).await;
+                self.checked(&what, standing).await
+            }
+        }
     }
 
     async fn foreign_key_state(&mut self, spec: &ForeignKeySpec) -> Answer<Standing> {
