@@ -6,8 +6,11 @@
     clippy::print_stdout
 )]
 
+mod bulk;
+mod checks;
 mod commit;
 mod concurrency;
+mod confinement;
 mod connection;
 mod contention;
 mod embedded;
@@ -17,7 +20,11 @@ mod guests;
 mod history;
 mod lifecycle;
 mod output;
+mod probe;
 mod processes;
 mod project;
 mod records;
+mod requirements;
+mod rows;
 mod support;
+mod values;

@@ -157,6 +157,7 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let context = Context::new(cli.global);
+    listen(context.screen.talk);
     match cli.verb.run(&context) {
         Ok(status) => status.into(),
         Err(error) => {
@@ -164,6 +165,22 @@ pub fn main() -> ExitCode {
             error.code().exit().into()
         }
     }
+}
+
+/// Shows what libraries and the connection have to say, as far as the operator wants to hear it.
+fn listen(talk: Talk) {
+    let level = match talk {
+        Talk::Quiet => tracing::Level::ERROR,
+        Talk::Normal => tracing::Level::WARN,
+        Talk::Verbose => tracing::Level::INFO,
+    };
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        .without_time()
+        .init();
 }
 
 /// Runs a future to its end. Only verbs that talk to a database need it.

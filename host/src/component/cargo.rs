@@ -59,9 +59,15 @@ fn failed(message: impl Into<String>) -> Error {
     Error::new(Code::BuildFailed, message)
 }
 
-/// A program that the environment may replace: CARGO, RUSTC.
-fn program(variable: &str, default: &str) -> Command {
-    Command::new(std::env::var_os(variable).unwrap_or_else(|| default.into()))
+/// The cargo and the rustc that compile guests. A machine whose own toolchain lacks the target names
+/// others (which then bring the standard library themselves) in WASMIGRATE_GUEST_CARGO and
+/// WASMIGRATE_GUEST_RUSTC.
+fn program(name: &str) -> Command {
+    let upper = name.to_uppercase();
+    let named = std::env::var_os(format!("WASMIGRATE_GUEST_{upper}"))
+        .or_else(|| std::env::var_os(upper))
+        .unwrap_or_else(|| name.into());
+    Command::new(named)
 }
 
 /// The standard output of a program that only tells something.
@@ -86,7 +92,7 @@ fn ask(command: &mut Command, from: &Path) -> Result<String> {
 
 /// The workspace that a crate belongs to.
 pub(super) fn workspace(folder: &Path) -> Result<Workspace> {
-    let mut cargo = program("CARGO", "cargo");
+    let mut cargo = program("cargo");
     cargo
         .args([
             "metadata",
@@ -107,9 +113,8 @@ pub(super) fn build(
     packages: &[Package],
     quiet: bool,
 ) -> Result<HashMap<String, PathBuf>> {
-    let extra = extra_args();
-    let flags = encoded_flags(root, &extra)?;
-    let mut cargo = program("CARGO", "cargo");
+    let flags = encoded_flags(root)?;
+    let mut cargo = program("cargo");
     cargo.args([
         "build",
         "--locked",
@@ -129,7 +134,6 @@ pub(super) fn build(
     if quiet {
         cargo.arg("--quiet");
     }
-    cargo.args(&extra);
     cargo
         .env("CARGO_ENCODED_RUSTFLAGS", flags)
         .env("CARGO_INCREMENTAL", "0")
@@ -184,17 +188,10 @@ fn module(line: &str) -> Option<(String, PathBuf)> {
     (message.reason == "compiler-artifact" && cdylib).then_some((message.package_id?, file))
 }
 
-/// WASMIGRATE_CARGO_ARGS: more arguments for cargo, separated by spaces, for machines whose toolchain
-/// has no ready-made standard library for the target (`-Zbuild-std=std,panic_abort`).
-fn extra_args() -> Vec<String> {
-    let args = std::env::var("WASMIGRATE_CARGO_ARGS").unwrap_or_default();
-    args.split_whitespace().map(str::to_owned).collect()
-}
-
 /// The flags that take every path of this machine out of the result, as CARGO_ENCODED_RUSTFLAGS has them.
-fn encoded_flags(root: &Path, extra: &[String]) -> Result<OsString> {
+fn encoded_flags(root: &Path) -> Result<OsString> {
     let printed = ask(
-        program("RUSTC", "rustc").args([
+        program("rustc").args([
             "--print=sysroot",
             "--print=target-libdir",
             "--target",
@@ -206,13 +203,14 @@ fn encoded_flags(root: &Path, extra: &[String]) -> Result<OsString> {
         .trim_end()
         .split_once('\n')
         .ok_or_else(|| failed("rustc names no sysroot"))?;
-    if !extra.iter().any(|arg| arg.contains("build-std")) && !has_core(Path::new(libraries)) {
+    let brings_its_own = std::env::var_os("WASMIGRATE_GUEST_CARGO").is_some();
+    if !brings_its_own && !has_core(Path::new(libraries)) {
         return Err(failed(format!(
             "the Rust toolchain has no standard library for {TARGET}"
         ))
         .hint(format!("rustup target add {TARGET}")));
     }
-    let version = ask(program("RUSTC", "rustc").arg("-vV"), root)?;
+    let version = ask(program("rustc").arg("-vV"), root)?;
     let commit = version
         .lines()
         .find_map(|line| line.strip_prefix("commit-hash: "))

@@ -5,9 +5,8 @@
 
 use std::error::Error as StdError;
 
-use bytes::BytesMut;
 use tokio_postgres::Row;
-use tokio_postgres::types::{FromSql, IsNull, Kind, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::{FromSql, Kind, Type};
 
 use super::timestamps;
 
@@ -152,18 +151,6 @@ impl Shape {
             .any(|(_, _, form)| *form == Form::Foreign)
     }
 
-    /// The columns without a binary form of ours, by their place.
-    pub fn foreign(&self) -> Vec<usize> {
-        (0..self.columns.len())
-            .filter(|&i| self.columns[i].2 == Form::Foreign)
-            .collect()
-    }
-
-    /// The type of the column at that place.
-    pub fn type_of(&self, place: usize) -> &Type {
-        &self.columns[place].1
-    }
-
     /// An empty batch to fill.
     pub fn builder(&self, capacity: usize) -> Builder<'_> {
         let columns = self
@@ -190,29 +177,6 @@ impl<'a> FromSql<'a> for Raw<'a> {
 
     fn accepts(_: &Type) -> bool {
         true
-    }
-}
-
-impl ToSql for Raw<'_> {
-    fn to_sql(
-        &self,
-        _: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
-        out.extend_from_slice(self.0);
-        Ok(IsNull::No)
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-
-    to_sql_checked!();
-}
-
-impl std::fmt::Debug for Raw<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} bytes", self.0.len())
     }
 }
 
@@ -338,6 +302,11 @@ fn uuid_text(raw: [u8; 16]) -> [u8; 36] {
 }
 
 impl Builder<'_> {
+    /// How many rows it holds.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
     /// How many bytes of values it holds, as the server sent them.
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -370,34 +339,6 @@ impl Builder<'_> {
                     self.bytes += text.len();
                     filling.push_text(text)?;
                 }
-                None => filling.push_null(),
-            }
-        }
-        self.length += 1;
-        Some(())
-    }
-
-    /// Adds a row in binary form but for the `foreign` columns, whose texts are given in their order.
-    pub fn push_mixed(
-        &mut self,
-        row: &Row,
-        foreign: &[usize],
-        texts: &[Option<String>],
-    ) -> Option<()> {
-        let mut texts = std::iter::zip(foreign, texts).peekable();
-        for (place, filling) in self.columns.iter_mut().enumerate() {
-            if let Some((_, text)) = texts.next_if(|(foreign, _)| **foreign == place) {
-                filling.mark(self.length, text.is_some());
-                match text {
-                    Some(text) => filling.push_text(text)?,
-                    None => filling.push_null(),
-                }
-                continue;
-            }
-            let value: Option<Raw<'_>> = row.try_get(place).ok()?;
-            filling.mark(self.length, value.is_some());
-            match value {
-                Some(Raw(raw)) => filling.push_binary(raw)?,
                 None => filling.push_null(),
             }
         }

@@ -87,6 +87,10 @@ impl CopyIn {
 /// Whether a batch that a guest made is well formed; the text says what is not. Every length, offset
 /// and byte is the guest's word, and writing relies on them.
 pub fn check(batch: &Batch) -> Result<(), String> {
+    // an empty line each would go out, as many as the guest likes to claim
+    if batch.columns.is_empty() && batch.length > 0 {
+        return Err(format!("the batch has {} rows and no column", batch.length));
+    }
     for (place, column) in batch.columns.iter().enumerate() {
         let bad = |what: &str| Err(format!("column {} of the batch {what}", place + 1));
         let length = match &column.data {
@@ -230,6 +234,13 @@ mod tests {
     #[test]
     fn lies_about_lengths_offsets_and_text_are_refused() {
         let lies = [
+            (
+                Batch {
+                    length: 4_000_000_000,
+                    columns: Vec::new(),
+                },
+                "no column",
+            ),
             (batch(2, Data::Int64(vec![1])), "holds 1 values"),
             (batch(0, Data::Text(var(&[], b""))), "no offsets"),
             (batch(1, Data::Text(var(&[0, 9], b"abc"))), "past the end"),

@@ -24,7 +24,7 @@ pub use copy::{CopyIn, check as check_batch};
 pub use failure::{Failure, Refusal};
 pub use planned::IndexUse;
 pub use session::{Reading, Rows, Session};
-pub use standing::{ForeignKeySpec, IndexKey, IndexSpec, Standing, Target};
+pub use standing::{ForeignKeySpec, IndexKey, IndexSpec, Lookup, Standing, Target};
 pub use values::Value;
 
 use crate::error::{Code, Result};

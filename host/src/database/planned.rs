@@ -17,6 +17,8 @@ pub enum IndexUse {
     Untold(String),
     /// It cannot serve the query; the text names what the plan uses instead.
     Unusable(String),
+    /// There is no such index.
+    Absent,
 }
 
 /// Sets of planner switches under which an index is tried: all but sequential scans, then bitmaps only,
@@ -30,48 +32,64 @@ const TRIALS: [&str; 3] = [
 /// The rows, by the planner's statistics, up to which one index is as good as another.
 const FEW_ROWS: f64 = 100.0;
 
-const SWITCHES_BACK: &str = "SET LOCAL enable_seqscan = on; SET LOCAL enable_indexscan = on; \
-    SET LOCAL enable_indexonlyscan = on; SET LOCAL enable_bitmapscan = on";
+/// An index and the indexes of partitions that belong to it.
+const FAMILY: &str = "\
+    WITH RECURSIVE family (oid) AS ( \
+      SELECT i.indexrelid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
+        JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2 \
+      UNION SELECT h.inhrelid FROM family f JOIN pg_inherits h ON h.inhparent = f.oid) \
+    SELECT json_agg(json_build_array(n.nspname, c.relname))::text \
+    FROM family f JOIN pg_class c ON c.oid = f.oid JOIN pg_namespace n ON n.oid = c.relnamespace";
 
 impl Session {
-    /// Asks the planner, without running the query. Changes planner switches and puts them back.
+    /// Asks the planner, without running the query. Its switches are as before afterwards.
     pub async fn index_use(
         &self,
         sql: &str,
         params: &[Value],
-        index: &str,
+        index: (&str, &str),
     ) -> Result<IndexUse, Failure> {
+        let family: Option<Vec<Name>> = self.json(FAMILY, &[index.0, index.1]).await?;
+        let Some(family) = family else {
+            return Ok(IndexUse::Absent);
+        };
         let chosen = self.explain(sql, params).await?;
-        if chosen.indexes.iter().any(|used| used == index) {
+        if chosen.uses(&family) {
             return Ok(IndexUse::Used);
         }
+        self.batch("SAVEPOINT wasmigrate_plan").await?;
+        let mut usable = false;
         let mut rival = None;
         for switches in TRIALS {
             self.batch(switches).await?;
             let plan = self.explain(sql, params).await?;
+            usable = plan.uses(&family);
+            if usable {
+                break;
+            }
             if !plan.indexes.is_empty() {
                 rival = Some(plan.words());
             }
-            if plan.indexes.iter().any(|used| used == index) {
-                self.batch(SWITCHES_BACK).await?;
-                return Ok(IndexUse::Passed(chosen.words()));
-            }
         }
-        self.batch(SWITCHES_BACK).await?;
+        self.batch("ROLLBACK TO wasmigrate_plan; RELEASE wasmigrate_plan")
+            .await?;
         match rival {
+            _ if usable => Ok(IndexUse::Passed(chosen.words())),
             Some(rival) if self.few_rows(index).await? => Ok(IndexUse::Untold(rival)),
             _ => Ok(IndexUse::Unusable(chosen.words())),
         }
     }
 
     /// Whether the table of an index is so small that the planner's costs tell nothing.
-    async fn few_rows(&self, index: &str) -> Result<bool, Failure> {
+    async fn few_rows(&self, index: (&str, &str)) -> Result<bool, Failure> {
         // a table that was never analyzed has -1 there
         let sql = "SELECT max(CASE WHEN t.reltuples < 0 THEN pg_catalog.pg_relation_size(t.oid) / 100 \
               ELSE t.reltuples END)::text \
-            FROM pg_catalog.pg_class i JOIN pg_catalog.pg_index x ON x.indexrelid = i.oid JOIN pg_catalog.pg_class t ON t.oid = x.indrelid \
-            WHERE i.relname = $1";
-        let rows = self.text(sql, &[index]).await?;
+            FROM pg_catalog.pg_class i JOIN pg_catalog.pg_index x ON x.indexrelid = i.oid \
+              JOIN pg_catalog.pg_class t ON t.oid = x.indrelid \
+              JOIN pg_catalog.pg_namespace n ON n.oid = i.relnamespace \
+            WHERE n.nspname = $1 AND i.relname = $2";
+        let rows = self.text(sql, &[index.0, index.1]).await?;
         Ok(rows
             .and_then(|rows| rows.parse().ok())
             .is_some_and(|rows: f64| rows <= FEW_ROWS))
@@ -88,7 +106,7 @@ impl Session {
         let mut best = Duration::MAX;
         for _ in 0..3 {
             let start = Instant::now();
-            self.count(sql, params).await?;
+            self.execute(sql, params).await?;
             best = best.min(start.elapsed());
             if best <= limit {
                 break;
@@ -99,40 +117,51 @@ impl Session {
 
     async fn explain(&self, sql: &str, params: &[Value]) -> Result<Plan, Failure> {
         let text = self
-            .first_text(&format!("EXPLAIN (FORMAT JSON) {sql}"), params)
+            .first_text(&format!("EXPLAIN (VERBOSE, FORMAT JSON) {sql}"), params)
             .await?;
         let plan = serde_json::from_str(&text.unwrap_or_default()).unwrap_or_default();
         let mut found = Plan::default();
-        found.collect(&plan);
+        found.collect(&plan, "");
         Ok(found)
     }
 }
 
+/// A schema and a name in it.
+type Name = (String, String);
+
 #[derive(Debug, Default)]
 struct Plan {
     scans: Vec<String>,
-    indexes: Vec<String>,
+    indexes: Vec<Name>,
 }
 
 impl Plan {
-    fn collect(&mut self, node: &serde_json::Value) {
+    fn uses(&self, family: &[Name]) -> bool {
+        self.indexes.iter().any(|index| family.contains(index))
+    }
+
+    /// Collects from a node and those below it. A bitmap's index scan does not name the schema: it is that
+    /// of the table in the node above, as an index lies in its table's schema.
+    fn collect(&mut self, node: &serde_json::Value, schema: &str) {
         match node {
-            serde_json::Value::Array(nodes) => nodes.iter().for_each(|node| self.collect(node)),
+            serde_json::Value::Array(nodes) => {
+                nodes.iter().for_each(|node| self.collect(node, schema));
+            }
             serde_json::Value::Object(fields) => {
                 let text = |key: &str| fields.get(key).and_then(|value| value.as_str());
+                let schema = text("Schema").unwrap_or(schema);
+                let kind = text("Node Type").unwrap_or("scan");
                 if let Some(index) = text("Index Name") {
-                    self.indexes.push(index.to_owned());
-                    self.scans.push(format!(
-                        "{} on {index}",
-                        text("Node Type").unwrap_or("scan")
-                    ));
-                } else if let (Some(kind), Some(table)) = (text("Node Type"), text("Relation Name"))
+                    self.indexes.push((schema.to_owned(), index.to_owned()));
+                    self.scans.push(format!("{kind} on {index}"));
+                } else if let Some(table) = text("Relation Name")
+                    && kind != "Bitmap Heap Scan"
                 {
-                    if kind != "Bitmap Heap Scan" {
-                        self.scans.push(format!("{kind} on {table}"));
-                    }
+                    self.scans.push(format!("{kind} on {table}"));
                 }
-                fields.values().for_each(|value| self.collect(value));
+                fields
+                    .values()
+                    .for_each(|value| self.collect(value, schema));
             }
             _ => {}
         }
@@ -154,10 +183,11 @@ mod tests {
     #[test]
     fn a_plan_names_its_scans_and_indexes() {
         let plan = serde_json::json!([{"Plan": {"Node Type": "Bitmap Heap Scan", "Relation Name": "t",
-            "Plans": [{"Node Type": "Bitmap Index Scan", "Index Name": "ix"}]}}]);
+            "Schema": "s", "Plans": [{"Node Type": "Bitmap Index Scan", "Index Name": "ix"}]}}]);
         let mut found = Plan::default();
-        found.collect(&plan);
-        assert_eq!(found.indexes, ["ix"]);
+        found.collect(&plan, "");
+        assert!(found.uses(&[("s".into(), "ix".into())]));
+        assert!(!found.uses(&[("t".into(), "ix".into())]));
         assert_eq!(found.words(), "Bitmap Index Scan on ix");
     }
 }

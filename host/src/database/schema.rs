@@ -6,13 +6,14 @@ use super::failure::Failure;
 use super::session::Session;
 use crate::error::{Code, Error, Result};
 
-/// The steps from nothing to the newest layout; a step is never changed once released.
+/// The steps from nothing to the newest layout; a step is never changed once released. An index, and the
+/// index of a TOAST table, costs a flush to disk when it is made, so there are no more than needed.
 const STEPS: [&str; 1] = ["
 CREATE SCHEMA wasmigrate;
 REVOKE ALL ON SCHEMA wasmigrate FROM PUBLIC;
 CREATE TABLE wasmigrate.layout (
-    version      integer     PRIMARY KEY,
-    host_version text        NOT NULL,
+    version      integer     NOT NULL,
+    host_version varchar(40) NOT NULL,
     installed_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE wasmigrate.layout IS 'the steps that made this schema';
@@ -57,8 +58,7 @@ CREATE TABLE wasmigrate.finding (
     subject  text    NOT NULL,
     expected text    NOT NULL,
     seen     text    NOT NULL,
-    met      boolean NOT NULL,
-    PRIMARY KEY (run_id, phase, ordinal)
+    met      boolean NOT NULL
 );
 COMMENT ON TABLE wasmigrate.finding IS 'what the requiring checks expected and saw';
 "];

@@ -4,21 +4,23 @@
 //! cursors that the host names, so several results can be open at once and other statements can run
 //! between their batches: a half-read stream would block the connection.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::pin::pin;
+use std::sync::Mutex;
 
 use futures_util::TryStreamExt as _;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, RowStream, SimpleQueryMessage};
+use tokio_postgres::{Client, RowStream, SimpleQueryMessage, Statement};
 
 use super::Connection;
-use super::columns::{Batch, Raw, Shape};
+use super::columns::{Batch, Builder, Raw, Shape};
 use super::copy::CopyIn;
 use super::failure::Failure;
 use super::values::{MAX_PARAMETERS, Value};
 
-/// Rows of the first FETCH; the size of the later ones follows from what the rows weigh.
-const FIRST_FETCH: usize = 128;
+/// Rows of the first FETCH, few because they may be wide; the size of the later ones follows from what the
+/// rows weigh.
+const FIRST_FETCH: usize = 16;
 /// Rows of a FETCH at most.
 const MOST_FETCH: usize = 10_000;
 /// What a FETCH should weigh, in bytes.
@@ -36,6 +38,7 @@ pub enum Reading {
 /// One connection with at most one open transaction.
 pub struct Session {
     connection: Connection,
+    statements: Mutex<HashMap<String, Statement>>,
     row_bytes: usize,
     cursors_made: u32,
     cursors_open: usize,
@@ -45,6 +48,14 @@ pub struct Session {
 #[derive(Debug)]
 pub struct Rows {
     source: Source,
+    affected: u64,
+}
+
+impl Rows {
+    /// How many rows the statement affected, where it was run at once.
+    pub fn affected(&self) -> u64 {
+        self.affected
+    }
 }
 
 #[derive(Debug)]
@@ -62,6 +73,7 @@ impl Session {
     pub fn new(connection: Connection) -> Self {
         Session {
             connection,
+            statements: Mutex::default(),
             row_bytes: usize::MAX,
             cursors_made: 0,
             cursors_open: 0,
@@ -97,31 +109,42 @@ impl Session {
         Ok(self.client().batch_execute(sql).await?)
     }
 
-    /// Runs the host's own statement that returns one text at most, with text parameters.
+    /// Runs the host's own statement that returns one text at most, with text parameters. It is prepared
+    /// once a session: planning a catalog query costs more than running it.
     pub async fn text(&self, sql: &str, params: &[&str]) -> Result<Option<String>, Failure> {
-        let params: Vec<(&(dyn ToSql + Sync), Type)> = params
-            .iter()
-            .map(|p| (p as &(dyn ToSql + Sync), Type::TEXT))
-            .collect();
-        let row = self.client().query_typed_opt(sql, &params).await?;
+        let statement = self.prepared(sql).await?;
+        let params: Vec<&(dyn ToSql + Sync)> =
+            params.iter().map(|p| p as &(dyn ToSql + Sync)).collect();
+        let row = self.client().query_opt(&statement, &params).await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?.flatten())
     }
 
-    /// Runs one statement and tells how many rows it affected.
-    pub async fn execute(&self, sql: &str, params: &[Value]) -> Result<u64, Failure> {
-        let mut stream = pin!(self.stream(sql, params).await?);
-        while stream.try_next().await?.is_some() {}
-        Ok(stream.rows_affected().unwrap_or(0))
+    async fn prepared(&self, sql: &str) -> Result<Statement, Failure> {
+        let known = |statements: &HashMap<String, Statement>| statements.get(sql).cloned();
+        let found = self
+            .statements
+            .lock()
+            .map_or(None, |statements| known(&statements));
+        if let Some(statement) = found {
+            return Ok(statement);
+        }
+        let statement = self.client().prepare(sql).await?;
+        if let Ok(mut statements) = self.statements.lock() {
+            statements.insert(sql.to_owned(), statement.clone());
+        }
+        Ok(statement)
     }
 
-    /// Runs one statement and tells how many rows it returned, which are discarded.
-    pub async fn count(&self, sql: &str, params: &[Value]) -> Result<u64, Failure> {
-        let mut stream = pin!(self.stream(sql, params).await?);
-        let mut rows = 0;
-        while stream.try_next().await?.is_some() {
-            rows += 1;
-        }
-        Ok(rows)
+    /// Runs one statement and tells how many rows it affected, or returned where it only selects; rows are
+    /// discarded.
+    pub async fn execute(&self, sql: &str, params: &[Value]) -> Result<u64, Failure> {
+        refuse_too_many(params)?;
+        let params: Vec<(&(dyn ToSql + Sync), Type)> = params
+            .iter()
+            .map(|value| (value as &(dyn ToSql + Sync), Type::UNKNOWN))
+            .collect();
+        // it asks for no column's type, and so cannot wait for an answer behind rows that nobody reads
+        Ok(self.client().execute_typed(sql, &params).await?)
     }
 
     /// Runs one statement and returns the first value of its first row, which is text or JSON.
@@ -145,13 +168,15 @@ impl Session {
         params: &[Value],
         reading: Reading,
     ) -> Result<Rows, Failure> {
+        refuse_too_many(params)?;
         let statement = self.client().prepare(sql).await?;
         let shape = Shape::new(statement.columns());
         if shape.is_empty() {
             return Err(Failure::Unusable(
-                "the statement returns no rows: use execute".into(),
+                "the statement returns no columns: use execute".into(),
             ));
         }
+        let mut affected = 0;
         let source = match reading {
             Reading::Cursor => {
                 self.cursors_made += 1;
@@ -165,9 +190,13 @@ impl Session {
                     fetch: FIRST_FETCH,
                 }
             }
-            Reading::Buffered => Source::Buffered(self.buffer(&shape, sql, params).await?),
+            Reading::Buffered => {
+                let batches;
+                (batches, affected) = self.buffer(&shape, sql, params).await?;
+                Source::Buffered(batches)
+            }
         };
-        Ok(Rows { source })
+        Ok(Rows { source, affected })
     }
 
     /// The next batch of a result, none at its end; the server's side is then closed.
@@ -217,12 +246,7 @@ impl Session {
     }
 
     async fn stream(&self, sql: &str, params: &[Value]) -> Result<RowStream, Failure> {
-        if params.len() > MAX_PARAMETERS {
-            return Err(Failure::Unusable(format!(
-                "a statement takes at most {MAX_PARAMETERS} parameters, not {}",
-                params.len()
-            )));
-        }
+        refuse_too_many(params)?;
         // the type "unknown" leaves the choice to the server, as an untyped literal does
         let params = params.iter().map(|value| (value, Type::UNKNOWN));
         Ok(self.client().query_typed_raw(sql, params).await?)
@@ -269,75 +293,100 @@ impl Session {
     }
 
     async fn buffer(
-        &self,
+        &mut self,
         shape: &Shape,
         sql: &str,
         params: &[Value],
-    ) -> Result<VecDeque<Batch>, Failure> {
-        let mut stream = pin!(self.stream(sql, params).await?);
-        let mut rows = Vec::new();
-        let mut bytes = 0;
-        while let Some(row) = stream.try_next().await? {
-            bytes += row.raw_size_bytes();
-            if bytes > self.row_bytes {
-                return Err(Failure::TooLarge(self.row_bytes));
+    ) -> Result<(VecDeque<Batch>, u64), Failure> {
+        let mut buffer = Buffer::new(shape, self.row_bytes);
+        if !shape.needs_text() {
+            let mut stream = pin!(self.stream(sql, params).await?);
+            while let Some(row) = stream.try_next().await? {
+                buffer.push(|builder| builder.push_row(&row))?;
             }
-            rows.push(row);
+            let affected = stream.rows_affected().unwrap_or(0);
+            return Ok((buffer.finish(), affected));
         }
-        let mut batches = VecDeque::new();
-        for rows in rows.chunks(MOST_FETCH) {
-            let texts = self.foreign_texts(shape, rows).await?;
-            let foreign = shape.foreign();
-            let mut builder = shape.builder(rows.len());
-            for (number, row) in rows.iter().enumerate() {
-                let texts = &texts[number * foreign.len()..][..foreign.len()];
-                builder
-                    .push_mixed(row, &foreign, texts)
-                    .ok_or_else(unreadable)?;
+        // only the simple protocol gives every type as text, and it takes no parameters. PREPARE itself goes
+        // by the extended protocol, which refuses a second statement; EXECUTE holds literals of the host's
+        self.cursors_made += 1;
+        let name = format!("wasmigrate_{}", self.cursors_made);
+        self.execute(&format!("PREPARE {name} AS {sql}"), &[])
+            .await?;
+        let literals: Vec<String> = params.iter().map(Value::literal).collect();
+        let list = match &literals[..] {
+            [] => String::new(),
+            literals => format!("({})", literals.join(", ")),
+        };
+        let sql = format!("EXECUTE {name}{list}");
+        let mut affected = 0;
+        {
+            let mut stream = pin!(self.client().simple_query_raw(&sql).await?);
+            while let Some(message) = stream.try_next().await? {
+                match message {
+                    SimpleQueryMessage::Row(row) => {
+                        buffer.push(|builder| builder.push_texts(|place| row.get(place)))?;
+                    }
+                    SimpleQueryMessage::CommandComplete(rows) => affected = rows,
+                    _ => {}
+                }
             }
-            batches.push_back(builder.finish());
         }
-        Ok(batches)
+        self.batch(&format!("DEALLOCATE {name}")).await?;
+        Ok((buffer.finish(), affected))
+    }
+}
+
+/// Batches that are filled one after the other, with a limit on all that they hold.
+struct Buffer<'a> {
+    shape: &'a Shape,
+    most_bytes: usize,
+    bytes: usize,
+    filling: Builder<'a>,
+    filled: VecDeque<Batch>,
+}
+
+impl<'a> Buffer<'a> {
+    fn new(shape: &'a Shape, most_bytes: usize) -> Self {
+        Buffer {
+            shape,
+            most_bytes,
+            bytes: 0,
+            filling: shape.builder(0),
+            filled: VecDeque::new(),
+        }
     }
 
-    /// The text of every value that has no binary form of ours, row by row, as the server's own output
-    /// functions print it: the values go back to it in binary form, a few thousand at a time.
-    async fn foreign_texts(
-        &self,
-        shape: &Shape,
-        rows: &[tokio_postgres::Row],
-    ) -> Result<Vec<Option<String>>, Failure> {
-        /// A target list has at most 1664 entries. Source: PostgreSQL, "PostgreSQL Limits".
-        const AT_ONCE: usize = 1_600;
-        let foreign = shape.foreign();
-        let mut values = Vec::with_capacity(rows.len() * foreign.len());
-        for row in rows {
-            for &place in &foreign {
-                let raw: Option<Raw<'_>> = row.try_get(place)?;
-                values.push((raw, shape.type_of(place)));
-            }
+    fn push(&mut self, row: impl FnOnce(&mut Builder<'a>) -> Option<()>) -> Result<(), Failure> {
+        let before = self.filling.bytes();
+        row(&mut self.filling).ok_or_else(unreadable)?;
+        self.bytes += self.filling.bytes() - before;
+        if self.bytes > self.most_bytes {
+            return Err(Failure::TooLarge(self.most_bytes));
         }
-        let mut texts = Vec::with_capacity(values.len());
-        for values in values.chunks(AT_ONCE) {
-            let list: Vec<String> = (1..=values.len())
-                .map(|n| {
-                    format!("CASE WHEN ${n} IS NOT NULL THEN pg_catalog.format('%s', ${n}) END")
-                })
-                .collect();
-            let sql = format!("SELECT {}", list.join(", "));
-            let params = values.iter().map(|(raw, ty)| (raw, (*ty).clone()));
-            let mut stream = pin!(self.client().query_typed_raw(&sql, params).await?);
-            let mut answer = Vec::new();
-            while let Some(row) = stream.try_next().await? {
-                answer.push(row);
-            }
-            let row = answer.first().ok_or_else(unreadable)?;
-            for place in 0..values.len() {
-                texts.push(row.try_get(place)?);
-            }
+        if self.filling.length() == MOST_FETCH || self.filling.bytes() >= FETCH_BYTES {
+            let full = std::mem::replace(&mut self.filling, self.shape.builder(0));
+            self.filled.push_back(full.finish());
         }
-        Ok(texts)
+        Ok(())
     }
+
+    fn finish(mut self) -> VecDeque<Batch> {
+        if self.filling.length() > 0 {
+            self.filled.push_back(self.filling.finish());
+        }
+        self.filled
+    }
+}
+
+fn refuse_too_many(params: &[Value]) -> Result<(), Failure> {
+    if params.len() <= MAX_PARAMETERS {
+        return Ok(());
+    }
+    let given = params.len();
+    Err(Failure::Unusable(format!(
+        "a statement takes at most {MAX_PARAMETERS} parameters, not {given}"
+    )))
 }
 
 fn unreadable() -> Failure {

@@ -96,6 +96,9 @@ struct FoundIndex {
     valid: Option<bool>,
     nulls_not_distinct: Option<bool>,
     options: Option<Vec<String>>,
+    exclusion: Option<bool>,
+    immediate: Option<bool>,
+    definition: Option<String>,
     predicate: Option<String>,
     keys: Option<Vec<FoundKey>>,
 }
@@ -108,25 +111,25 @@ struct FoundKey {
     opclass: Option<String>,
     opclass_schema: Option<String>,
     opclass_default: Option<bool>,
+    parameters: Option<Vec<String>>,
     option: Option<i16>,
-    collation_plain: bool,
 }
 
 const FIND_INDEX: &str = "\
     SELECT json_build_object('kind', c.relkind, 'schema', tn.nspname, 'table', t.relname, \
       'method', am.amname, 'unique', i.indisunique, 'valid', i.indisvalid AND i.indisready, \
       'nulls_not_distinct', coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false), \
-      'options', c.reloptions, 'predicate', pg_get_expr(i.indpred, i.indrelid), \
+      'options', c.reloptions, 'exclusion', i.indisexclusion, 'immediate', i.indimmediate, \
+      'definition', pg_get_indexdef(i.indexrelid), 'predicate', pg_get_expr(i.indpred, i.indrelid), \
       'keys', (SELECT json_agg(json_build_object( \
           'is_key', k.n <= i.indnkeyatts, 'column', a.attname, \
           'expression', pg_get_indexdef(i.indexrelid, k.n::int, false), \
           'opclass', o.opcname, 'opclass_schema', opn.nspname, 'opclass_default', o.opcdefault, \
-          'option', i.indoption[k.n - 1], \
-          'collation_plain', k.n > i.indnkeyatts \
-            OR i.indcollation[k.n - 1] IN (0, 100, coalesce(a.attcollation, 0))) ORDER BY k.n) \
+          'parameters', own.attoptions, 'option', i.indoption[k.n - 1]) ORDER BY k.n) \
         FROM generate_series(1, i.indnatts) AS k(n) \
           LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k.n - 1] \
             AND i.indkey[k.n - 1] <> 0 \
+          LEFT JOIN pg_attribute own ON own.attrelid = i.indexrelid AND own.attnum = k.n \
           LEFT JOIN pg_opclass o ON k.n <= i.indnkeyatts AND o.oid = i.indclass[k.n - 1] \
           LEFT JOIN pg_namespace opn ON opn.oid = o.opcnamespace))::text \
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
@@ -142,7 +145,10 @@ const FIND_FOREIGN_KEY: &str = "\
         FROM unnest(k.confkey) WITH ORDINALITY AS u(num, n) \
         JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.num), \
       'on_update', k.confupdtype, 'on_delete', k.confdeltype, 'match', k.confmatchtype, \
-      'deferrable', k.condeferrable, 'validated', k.convalidated)::text \
+      'deferrable', k.condeferrable, 'validated', k.convalidated, \
+      'special', (to_jsonb(k) ->> 'confdelsetcols') IS NOT NULL \
+        OR coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false) \
+        OR NOT coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true))::text \
     FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid \
       JOIN pg_namespace n ON n.oid = c.relnamespace \
       LEFT JOIN pg_class r ON r.oid = k.confrelid LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace \
@@ -161,6 +167,8 @@ struct FoundForeignKey {
     matching: String,
     deferrable: bool,
     validated: bool,
+    /// What newer servers know: SET NULL of some columns, a PERIOD, NOT ENFORCED.
+    special: bool,
 }
 
 /// The actions as `pg_constraint.confupdtype` abbreviates them. Source: PostgreSQL, pg_constraint.
@@ -172,8 +180,17 @@ const ACTIONS: [(&str, &str); 5] = [
     ("d", "SET DEFAULT"),
 ];
 
+/// What the catalog tells of a wanted index.
+#[derive(Debug)]
+pub enum Lookup {
+    /// Everything.
+    Told(Standing),
+    /// All but whether these texts mean the same; if they do, the standing is as given.
+    Texts(Pairs, Standing),
+}
+
 /// Pairs of (wanted, existing) SQL texts that must mean the same, with the words for a difference.
-type Pairs = Vec<(String, String, String)>;
+pub type Pairs = Vec<(String, String, String)>;
 
 /// What differs in the catalog, or the texts that the server still has to compare.
 fn compare_index(spec: &IndexSpec, found: &FoundIndex) -> Result<Pairs, String> {
@@ -195,6 +212,9 @@ fn compare_index(spec: &IndexSpec, found: &FoundIndex) -> Result<Pairs, String> 
     if found.nulls_not_distinct == Some(true) {
         return Err("it has NULLS NOT DISTINCT".into());
     }
+    if found.exclusion == Some(true) || found.immediate == Some(false) {
+        return Err("it belongs to an exclusion or deferrable constraint".into());
+    }
     if let Some(options) = &found.options {
         return Err(format!("it has storage options ({})", options.join(", ")));
     }
@@ -211,6 +231,14 @@ fn compare_index(spec: &IndexSpec, found: &FoundIndex) -> Result<Pairs, String> 
     if include != spec.include {
         return differs("its INCLUDE", &spec.include.join(", "), &include.join(", "));
     }
+    let names: Vec<&str> = keys.iter().map(|key| key.expression.as_str()).collect();
+    if let Some(number) = collated(
+        found.definition.as_deref().unwrap_or_default(),
+        method,
+        &names,
+    ) {
+        return Err(format!("its key {number} has a collation of its own"));
+    }
     let mut pairs = Pairs::new();
     for (number, (wanted, key)) in std::iter::zip(&spec.keys, keys).enumerate() {
         pairs.extend(compare_key(number + 1, wanted, key)?);
@@ -226,6 +254,22 @@ fn compare_index(spec: &IndexSpec, found: &FoundIndex) -> Result<Pairs, String> 
     Ok(pairs)
 }
 
+/// The first key that has another collation than its column or expression has by itself: only then does the
+/// definition say COLLATE after it.
+fn collated(definition: &str, method: &str, keys: &[&str]) -> Option<usize> {
+    let (_, mut rest) = definition.split_once(&format!(" USING {method} ("))?;
+    for (place, key) in keys.iter().enumerate() {
+        rest = rest.strip_prefix(key)?;
+        if rest.starts_with(" COLLATE ") {
+            return Some(place + 1);
+        }
+        if let Some(next) = keys.get(place + 1) {
+            rest = &rest[rest.find(&format!(", {next}"))? + 2..];
+        }
+    }
+    None
+}
+
 fn compare_key(
     number: usize,
     wanted: &IndexKey,
@@ -234,10 +278,11 @@ fn compare_key(
     let seen = &key.expression;
     let pair = match (&wanted.target, &key.column) {
         (Target::Column(wanted), Some(column)) if wanted == column => None,
-        (Target::Expression(wanted), None) => {
+        // an expression that is nothing but a column is kept as that column
+        (Target::Expression(wanted), _) => {
             Some((wanted.clone(), seen.clone(), format!("its key {number}")))
         }
-        (Target::Column(wanted) | Target::Expression(wanted), _) => {
+        (Target::Column(wanted), _) => {
             return Err(format!("its key {number} is {seen}, not {wanted}"));
         }
     };
@@ -256,8 +301,11 @@ fn compare_key(
     if (option & 1 != 0) != wanted.descending || (option & 2 != 0) != wanted.nulls_first {
         return Err(format!("its key {number} is sorted differently"));
     }
-    if !key.collation_plain {
-        return Err(format!("its key {number} has a collation of its own"));
+    if let Some(parameters) = &key.parameters {
+        let seen = parameters.join(", ");
+        return Err(format!(
+            "its key {number} has operator class parameters ({seen})"
+        ));
     }
     Ok(pair)
 }
@@ -300,33 +348,43 @@ fn compare_foreign_key(spec: &ForeignKeySpec, found: &FoundForeignKey) -> Result
     if found.matching != "s" || found.deferrable {
         return Err("it is MATCH FULL or DEFERRABLE".into());
     }
+    if found.special {
+        return Err("it is NOT ENFORCED, has a PERIOD or sets only some columns to NULL".into());
+    }
     Ok(())
 }
 
 impl Session {
-    /// How the database stands to an index.
-    pub async fn index_standing(&self, spec: &IndexSpec) -> Result<Standing, Failure> {
+    /// How the database stands to an index, as far as the catalog tells. Plans nothing of the spec's.
+    pub async fn find_index(&self, spec: &IndexSpec) -> Result<Lookup, Failure> {
         let found: Option<FoundIndex> = self.json(FIND_INDEX, &[&spec.schema, &spec.name]).await?;
         let Some(found) = found else {
-            return Ok(Standing::Absent);
+            return Ok(Lookup::Told(Standing::Absent));
         };
         if found.kind != "i" && found.kind != "I" {
-            return Ok(Standing::Different(
-                "something that is no index has that name".into(),
-            ));
+            let what = "something that is no index has that name";
+            return Ok(Lookup::Told(Standing::Different(what.into())));
         }
-        let pairs = match compare_index(spec, &found) {
-            Ok(pairs) => pairs,
-            Err(difference) => return Ok(Standing::Different(difference)),
+        let same = match found.valid {
+            Some(true) => Standing::Equal,
+            _ => Standing::Invalid,
         };
-        if let Some(difference) = self.compare_texts(&spec.schema, &spec.table, pairs).await? {
-            return Ok(Standing::Different(difference));
-        }
-        Ok(if found.valid == Some(true) {
-            Standing::Equal
-        } else {
-            Standing::Invalid
+        Ok(match compare_index(spec, &found) {
+            Err(difference) => Lookup::Told(Standing::Different(difference)),
+            Ok(pairs) if pairs.is_empty() => Lookup::Told(same),
+            Ok(pairs) => Lookup::Texts(pairs, same),
         })
+    }
+
+    /// How the database stands to an index whose texts the server has to compare; it plans them.
+    pub async fn compare_index(
+        &self,
+        spec: &IndexSpec,
+        pairs: Pairs,
+        same: Standing,
+    ) -> Result<Standing, Failure> {
+        let difference = self.compare_texts(&spec.schema, &spec.table, pairs).await?;
+        Ok(difference.map_or(same, Standing::Different))
     }
 
     /// How the database stands to a foreign key.
@@ -355,7 +413,8 @@ impl Session {
         }
         let list: Vec<String> = pairs
             .iter()
-            .flat_map(|(wanted, seen, _)| [format!("({wanted})"), format!("({seen})")])
+            // the line's end ends a comment in the wanted text
+            .flat_map(|(wanted, seen, _)| [format!("({wanted}\n)"), format!("({seen})")])
             .collect();
         let sql = format!(
             "EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) SELECT {} FROM ONLY {}",

@@ -62,6 +62,29 @@ impl ToSql for Value {
     to_sql_checked!();
 }
 
+impl Value {
+    /// The value as a literal for a statement of the host's own: of type `unknown`, as the parameter is. It
+    /// holds no byte that could end it, in whatever encoding and with whatever settings it is read.
+    pub fn literal(&self) -> String {
+        let mut text = BytesMut::new();
+        let Ok(IsNull::No) = self.to_sql(&Type::UNKNOWN, &mut text) else {
+            return "NULL".into();
+        };
+        let mut literal = String::with_capacity(text.len() + 3);
+        literal.push_str("E'");
+        for character in String::from_utf8_lossy(&text).chars() {
+            if character.is_ascii_alphanumeric() || " _-+.,:;/()[]{}@=<>*|".contains(character) {
+                literal.push(character);
+            } else {
+                // writing to a string does not fail
+                let _ = write!(literal, "\\U{:08x}", u32::from(character));
+            }
+        }
+        literal.push('\'');
+        literal
+    }
+}
+
 /// A double as PostgreSQL reads and prints it.
 pub struct FloatText(pub f64);
 
@@ -92,6 +115,16 @@ mod tests {
             IsNull::Yes => None,
             IsNull::No => Some(String::from_utf8(out.to_vec()).unwrap()),
         }
+    }
+
+    #[test]
+    fn a_literal_cannot_be_ended_by_its_text() {
+        assert_eq!(Value::Null.literal(), "NULL");
+        assert_eq!(Value::Int64(-5).literal(), "E'-5'");
+        assert_eq!(
+            Value::Text("a'; b\\é".into()).literal(),
+            "E'a\\U00000027; b\\U0000005c\\U000000e9'"
+        );
     }
 
     #[test]

@@ -229,35 +229,36 @@ impl Workplace<'_> {
         ended: Ended,
     ) -> Result<(), Failed> {
         let session = ended.session;
-        let deferred = session
-            .batch("SET CONSTRAINTS ALL IMMEDIATE; CLOSE ALL")
-            .await;
-        if let Err(failure) = deferred {
-            return Err(self
-                .refused(session, failure, "failed to check the deferred constraints")
-                .await);
-        }
-        let recorded = match phase {
-            Phase::Up => {
-                let outcome = history::Outcome {
-                    run,
-                    mode: Mode::Transactional,
-                    took_ms,
-                    rows_affected: ended.rows_affected,
-                    remembered: &ended.remembered,
-                };
-                history::record(&session, migration, &outcome).await
-            }
-            Phase::Down | Phase::Verify => history::forget(&session, migration.version()).await,
+        let lock = self.lock().map_err(Failed::Final)?;
+        let outcome = history::Outcome {
+            run,
+            mode: Mode::Transactional,
+            took_ms,
+            rows_affected: ended.rows_affected,
+            remembered: &ended.remembered,
         };
-        if let Err(failure) = recorded {
-            return Err(self
-                .refused(session, failure, "failed to write the history")
-                .await);
+        let record = async {
+            match phase {
+                Phase::Up => history::record(&session, migration, &outcome).await,
+                Phase::Down | Phase::Verify => history::forget(&session, migration.version()).await,
+            }
+        };
+        // sent at once, answered in order: the history row only counts where nothing deferred failed
+        let (deferred, recorded, held) = tokio::join!(
+            biased;
+            session.batch("SET CONSTRAINTS ALL IMMEDIATE; CLOSE ALL"),
+            record,
+            locks::still_held(lock),
+        );
+        if let Err(failure) = deferred {
+            let what = "failed to check the deferred constraints";
+            return Err(self.refused(session, failure, what).await);
         }
-        locks::still_held(self.lock().map_err(Failed::Final)?)
-            .await
-            .map_err(Failed::Final)?;
+        if let Err(failure) = recorded {
+            let what = "failed to write the history";
+            return Err(self.refused(session, failure, what).await);
+        }
+        held.map_err(Failed::Final)?;
         match session.batch("COMMIT").await {
             Ok(()) => {
                 self.work = Some(session);

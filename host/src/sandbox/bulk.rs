@@ -2,9 +2,9 @@
 
 use wasmtime::component::Resource;
 
-use super::state::{Answer, Fault, State};
+use super::state::{Answer, Fault, State, excerpt};
 use super::wit::{bulk, types};
-use crate::database::{Batch, Column, Data, Var, check_batch};
+use crate::database::{Batch, Column, Data, Var, check_batch, label};
 use crate::error::{Code, Error};
 
 /// A bulk write that a guest has opened; the COPY itself is the state's, as there is one at most.
@@ -68,7 +68,10 @@ impl State {
         columns: Vec<String>,
     ) -> Answer<Resource<OpenCopy>> {
         self.ready_to_write()?;
-        let sql = format!("COPY {}.{} FROM STDIN", table.schema, table.name);
+        let sql = excerpt(&format!(
+            "COPY {} FROM STDIN",
+            label(&table.schema, &table.name)
+        ));
         if [&table.schema, &table.name]
             .into_iter()
             .chain(&columns)
@@ -138,6 +141,10 @@ impl State {
             .await
             .map_err(|failure| self.fault(&sql, failure))?;
         self.rows_affected = self.rows_affected.saturating_add(rows);
+        for mut dropped in std::mem::take(&mut self.dropped) {
+            let closed = self.session.close(&mut dropped).await;
+            closed.map_err(|failure| self.fault(&sql, failure))?;
+        }
         Ok(rows)
     }
 

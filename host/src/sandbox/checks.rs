@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::state::{Answer, Fault, State, excerpt, values};
+use super::talk::cut;
 use super::wit::{checks, types};
 use crate::database::{
-    Failure, ForeignKeySpec, IndexKey, IndexSpec, IndexUse, Standing, Target, label, quoted,
+    Failure, ForeignKeySpec, IndexKey, IndexSpec, IndexUse, Lookup, Standing, Target, label, quoted,
 };
 use crate::error::{Code, Error};
 use crate::finding::Finding;
@@ -218,7 +219,7 @@ impl checks::Host for State {
 impl State {
     async fn no_rows(&mut self, what: String, sql: &str, params: Vec<types::Value>) -> Answer<()> {
         self.ready_to_check(sql).await?;
-        let rows = self.session.count(sql, &values(params)).await;
+        let rows = self.session.execute(sql, &values(params)).await;
         let rows = self.checked(sql, rows).await?;
         self.meter
             .add_rows(usize::try_from(rows).unwrap_or(usize::MAX))
@@ -247,7 +248,7 @@ impl State {
         self.ready_to_check(sql).await?;
         let found = self
             .session
-            .index_use(sql, &values(params), &index.name)
+            .index_use(sql, &values(params), (&index.schema, &index.name))
             .await;
         let (seen, met) = match self.checked(sql, found).await? {
             IndexUse::Used => ("the plan uses it".to_owned(), true),
@@ -259,6 +260,7 @@ impl State {
                 format!("not to be told on so small a table: the planner prefers {plan}"),
                 true,
             ),
+            IndexUse::Absent => ("there is no such index".to_owned(), false),
             IndexUse::Unusable(plan) => (
                 format!("not usable for the query: the plan is {plan}"),
                 false,
@@ -298,12 +300,18 @@ impl State {
     }
 
     async fn index_state(&mut self, spec: &IndexSpec) -> Answer<Standing> {
-        // expressions of the guest are only planned, but planning may evaluate what is constant
         self.ready()?;
-        self.read_only().await?;
-        let standing = self.session.index_standing(spec).await;
-        self.checked(&format!("the check of index {}", spec.name), standing)
-            .await
+        let what = format!("the check of index {}", spec.name);
+        let lookup = self.session.find_index(spec).await;
+        match lookup.map_err(|failure| self.fault(&what, failure))? {
+            Lookup::Told(standing) => Ok(standing),
+            Lookup::Texts(pairs, same) => {
+                // the guest's expressions are only planned, but planning may evaluate what is constant
+                self.read_only().await?;
+                let standing = self.session.compare_index(spec, pairs, same).await;
+                self.checked(&what, standing).await
+            }
+        }
     }
 
     async fn foreign_key_state(&mut self, spec: &ForeignKeySpec) -> Answer<Standing> {
@@ -373,6 +381,16 @@ impl State {
 
     /// Records a finding; one that is not met fails the run.
     fn find(&mut self, finding: Finding) -> Answer<()> {
+        // a guest's words are in it: PostgreSQL could not store a NUL, and as much as it likes would not do
+        let clean = |text: String| cut(&text).replace('\0', "\u{fffd}");
+        let finding = Finding {
+            subject: clean(finding.subject),
+            expected: clean(finding.expected),
+            seen: clean(finding.seen),
+            ..finding
+        };
+        let bytes = finding.subject.len() + finding.expected.len() + finding.seen.len();
+        self.meter.add_log(bytes).map_err(Fault::limit)?;
         self.events.finding(&finding);
         let failed = (!finding.met).then(|| {
             let what = format!(

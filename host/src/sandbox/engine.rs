@@ -7,7 +7,7 @@ use std::time::Duration;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::{Cache, CacheConfig, Config, Engine};
 
-use super::Migration as Bindings;
+use super::Bindings;
 use super::state::State;
 use crate::error::{Code, Error, Result};
 use crate::migration::Migration;

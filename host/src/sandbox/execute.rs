@@ -2,7 +2,7 @@
 
 use super::state::{Answer, Fault, State, values};
 use super::wit::{execute, types};
-use crate::guard::statement;
+use crate::guard::statement::{self, Kind};
 
 impl execute::Host for State {
     async fn execute(
@@ -18,10 +18,13 @@ impl execute::Host for State {
 impl State {
     async fn execute_statement(&mut self, sql: &str, params: Vec<types::Value>) -> Answer<u64> {
         self.ready_to_write()?;
-        statement::look(sql).map_err(Fault::denied)?;
+        let kind = statement::look(sql).map_err(Fault::denied)?;
         let affected = self.session.execute(sql, &values(params)).await;
         let affected = affected.map_err(|failure| self.fault(sql, failure))?;
-        self.rows_affected = self.rows_affected.saturating_add(affected);
+        // of a SELECT the server tells how many rows it returned, which are not changed
+        if kind != Kind::Select {
+            self.rows_affected = self.rows_affected.saturating_add(affected);
+        }
         Ok(affected)
     }
 }

@@ -46,6 +46,8 @@ pub struct Meter {
     guest_since: Option<Instant>,
     rows: u64,
     log_bytes: u64,
+    memory: u64,
+    table_elements: usize,
 }
 
 impl Meter {
@@ -57,6 +59,8 @@ impl Meter {
             guest_since: None,
             rows: 0,
             log_bytes: 0,
+            memory: 0,
+            table_elements: 0,
         }
     }
 
@@ -110,9 +114,10 @@ impl Meter {
         ))
     }
 
-    /// Counts a log message.
+    /// Counts a log message, and a byte for the end of its line: an empty message is a line too.
     pub fn add_log(&mut self, bytes: usize) -> Result<(), Error> {
-        self.log_bytes = self.log_bytes.saturating_add(bytes as u64);
+        let line = (bytes as u64).saturating_add(1);
+        self.log_bytes = self.log_bytes.saturating_add(line);
         if self.log_bytes <= self.limits.log_bytes {
             return Ok(());
         }
@@ -129,11 +134,14 @@ impl Meter {
 impl ResourceLimiter for Meter {
     fn memory_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        if desired as u64 <= self.limits.memory {
+        // a component may have several memories: the limit is on all of them together
+        let more = desired.saturating_sub(current) as u64;
+        self.memory = self.memory.saturating_add(more);
+        if self.memory <= self.limits.memory {
             return Ok(true);
         }
         let limit = size(self.limits.memory);
@@ -143,12 +151,14 @@ impl ResourceLimiter for Meter {
 
     fn table_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        // a table holds the guest's function pointers; 100,000 are far more than code of ours needs
-        Ok(desired <= 100_000)
+        // tables hold the guest's function pointers; 100,000 in all are far more than code of ours needs
+        let more = desired.saturating_sub(current);
+        self.table_elements = self.table_elements.saturating_add(more);
+        Ok(self.table_elements <= 100_000)
     }
 
     fn instances(&self) -> usize {
@@ -178,10 +188,14 @@ mod tests {
         let mut meter = meter();
         assert!(meter.add_rows(10).is_ok());
         assert_eq!(meter.add_rows(1).unwrap_err().code(), Code::LimitRows);
-        assert!(meter.add_log(10).is_ok());
-        assert_eq!(meter.add_log(1).unwrap_err().code(), Code::LimitLogBytes);
-        assert!(meter.memory_growing(0, 65_536, None).unwrap());
-        assert!(meter.memory_growing(0, 65_537, None).is_err());
+        assert!(meter.add_log(9).is_ok());
+        assert_eq!(meter.add_log(0).unwrap_err().code(), Code::LimitLogBytes);
+        assert!(meter.memory_growing(0, 65_535, None).unwrap());
+        assert!(meter.memory_growing(65_535, 65_536, None).unwrap());
+        // of a second memory
+        assert!(meter.memory_growing(0, 1, None).is_err());
+        assert!(meter.table_growing(0, 100_000, None).unwrap());
+        assert!(!meter.table_growing(0, 1, None).unwrap());
     }
 
     #[test]

@@ -19,15 +19,22 @@ pub use engine::{Compiler, Prepared};
 pub use run::{Ended, Job, Verdict, run};
 pub use talk::{Events, Level};
 
-wasmtime::component::bindgen!({
-    path: "../wit",
-    world: "migration",
-    imports: { default: async | trappable },
-    exports: { default: async },
-    with: {
-        "wasmigrate:migration/query.rows": query::OpenRows,
-        "wasmigrate:migration/bulk.copy-in": bulk::OpenCopy,
-    },
-});
+/// What wasmtime generates from `wit/`; its docs are those of the interface.
+#[allow(missing_docs, clippy::all)]
+mod bindings {
+    use crate::sandbox::{bulk, query};
 
-use wasmigrate::migration as wit;
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "migration",
+        imports: { default: async | trappable },
+        exports: { default: async },
+        with: {
+            "wasmigrate:migration/query.rows": query::OpenRows,
+            "wasmigrate:migration/bulk.copy-in": bulk::OpenCopy,
+        },
+    });
+}
+
+use bindings::wasmigrate::migration as wit;
+use bindings::{Migration as Bindings, MigrationPre};

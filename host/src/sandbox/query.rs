@@ -36,7 +36,9 @@ impl query::HostRows for State {
     async fn drop(&mut self, rows: Resource<OpenRows>) -> wasmtime::Result<()> {
         let mut open = self.table.delete(rows)?;
         // after a failure the connection is given up, and during a COPY the server takes no statement
-        if self.ready().is_ok() {
+        if self.copy.is_some() {
+            self.dropped.push(open.rows);
+        } else if self.ready().is_ok() {
             let closed = self.session.close(&mut open.rows).await;
             let answer = closed.map_err(|failure| self.fault(&open.sql, failure));
             // a drop has no answer, so a failure shows at the next call
@@ -59,6 +61,7 @@ impl State {
         };
         let rows = self.session.query(&sql, &values(params), reading).await;
         let rows = rows.map_err(|failure| self.fault(&sql, failure))?;
+        self.rows_affected = self.rows_affected.saturating_add(rows.affected());
         let open = OpenRows { rows, sql };
         self.table
             .push(open)

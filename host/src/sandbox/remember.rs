@@ -39,13 +39,12 @@ impl State {
                 "it holds a NUL character, which PostgreSQL cannot store",
             ));
         }
+        // counted as it grows: adding it all up for each of many short notes would take the host long
+        let added = key.len() + text.len();
+        let replaced = self.remembered.get(&key).map(|old| key.len() + old.len());
+        self.remembered_bytes = self.remembered_bytes + added - replaced.unwrap_or(0);
         self.remembered.insert(key, text);
-        let bytes: usize = self
-            .remembered
-            .iter()
-            .map(|(key, text)| key.len() + text.len())
-            .sum();
-        if bytes > MOST_BYTES {
+        if self.remembered_bytes > MOST_BYTES {
             return Err(Fault::unsupported(
                 what,
                 "a migration can remember 1 MiB at most",

@@ -10,7 +10,7 @@ use super::bulk::unfinished;
 use super::engine::Prepared;
 use super::limits::{Stop, exceeded};
 use super::state::State;
-use super::talk::Events;
+use super::talk::{Events, cut};
 use crate::database::Session;
 use crate::error::{Code, Error};
 use crate::finding::Finding;
@@ -117,17 +117,21 @@ fn verdict(state: &mut State, returned: wasmtime::Result<Result<(), String>>) ->
         Ok(said) => said,
         Err(trap) => match trap.downcast_ref::<Stop>() {
             Some(Stop::Contention(error)) => return Verdict::Contention(error.clone()),
-            Some(Stop::Failed(error)) => return Verdict::Failed(error.clone()),
-            None => {
+            stopped => {
                 let panic = state.panic.take();
-                return Verdict::Failed(
-                    state
-                        .take_poison()
-                        .unwrap_or_else(|| trapped(state.meter.limits(), panic, &trap)),
-                );
+                let error = match stopped {
+                    Some(Stop::Failed(error)) => error.clone(),
+                    _ => trapped(state.meter.limits(), panic, &trap),
+                };
+                // what failed first is the reason; what the migration then ran into belongs to it
+                return Verdict::Failed(match state.take_poison() {
+                    Some(first) => first.cause(format!("and then {error}")),
+                    None => error,
+                });
             }
         },
     };
+    let said = said.map_err(|text| cut(&text).to_owned());
     if state.copy.take().is_some() {
         state.poison(unfinished());
     }

@@ -8,7 +8,7 @@ use wasmtime::component::{ResourceTable, ResourceTableError};
 use super::limits::{Meter, Stop, exceeded};
 use super::talk::Events;
 use super::wit::types;
-use crate::database::{CopyIn, Failure, Session, Value};
+use crate::database::{CopyIn, Failure, Rows, Session, Value};
 use crate::error::{Code, Error};
 use crate::finding::Finding;
 use crate::limits::Limits;
@@ -23,11 +23,15 @@ pub struct State {
     pub(super) mode: Mode,
     pub(super) settings: Settings,
     pub(super) remembered: BTreeMap<String, String>,
+    /// The bytes of what this run itself remembered.
+    pub(super) remembered_bytes: usize,
     pub(super) events: Arc<dyn Events>,
     pub(super) findings: Vec<Finding>,
     pub(super) rows_affected: u64,
     pub(super) panic: Option<String>,
     pub(super) copy: Option<CopyIn>,
+    /// Rows that were dropped while a bulk write was open, when the server could not be told.
+    pub(super) dropped: Vec<Rows>,
     poison: Option<Error>,
 }
 
@@ -64,11 +68,13 @@ impl State {
             mode,
             settings,
             remembered,
+            remembered_bytes: 0,
             events,
             findings: Vec::new(),
             rows_affected: 0,
             panic: None,
             copy: None,
+            dropped: Vec::new(),
             poison: None,
         }
     }

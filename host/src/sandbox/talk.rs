@@ -56,7 +56,8 @@ impl diag::Host for State {
     }
 }
 
-fn cut(message: &str) -> &str {
+/// The beginning of a guest's text, of a size that messages and records can bear.
+pub(super) fn cut(message: &str) -> &str {
     let mut end = message.len().min(LONGEST);
     while !message.is_char_boundary(end) {
         end -= 1;

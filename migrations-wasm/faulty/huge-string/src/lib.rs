@@ -7,7 +7,7 @@ use wasmigrate_sdk::prelude::*;
 setting! {
     /// How much.
     pub enum Amount = "amount" {
-        /// All that the manifest's limit allows, but for a little that the rest of the call takes.
+        /// Exactly what the manifest's limit allows; as a parameter, the most that does for certain.
         AtLimit = "at-limit",
         /// A little more.
         PastLimit = "past-limit",
@@ -28,26 +28,35 @@ setting! {
 
 /// 1 MiB, as the manifest has it.
 const CALL_BYTES: usize = 1 << 20;
-/// What else than the text the call carries takes less than this.
-const REST_OF_CALL: usize = 1 << 10;
+const READ: &str = "SELECT $1::text";
+/// A parameter counts as much as its form on the host takes, beside its text: this many bytes or fewer ..
+const PARAMETER_MOST: usize = 32;
+/// .. but not fewer than this.
+const PARAMETER_LEAST: usize = 24;
 
 struct HugeString;
 
 impl Migration for HugeString {
     fn up() -> Result<()> {
-        let length = match Amount::get()? {
-            Amount::AtLimit => CALL_BYTES - REST_OF_CALL,
-            Amount::PastLimit => CALL_BYTES + 1,
-        };
-        let huge = "x".repeat(length);
+        let past = Amount::get()? == Amount::PastLimit;
+        let length = CALL_BYTES + usize::from(past);
         match Place::get()? {
-            Place::Sql => execute(format!("SELECT {}", Literal(&huge)), params![])?,
-            Place::Parameter => execute("SELECT $1::text", params![huge])?,
-            Place::Log => {
-                info!("{huge}");
-                0
+            Place::Sql => {
+                let rest = "SELECT ''".len();
+                let huge = "x".repeat(length - rest);
+                execute(format!("SELECT {}", Literal(&huge)), params![])?;
             }
-        };
+            Place::Parameter => {
+                let rest = if past {
+                    PARAMETER_LEAST
+                } else {
+                    PARAMETER_MOST
+                };
+                let huge = "x".repeat(length - READ.len() - rest);
+                execute(READ, params![huge])?;
+            }
+            Place::Log => info!("{}", "x".repeat(length)),
+        }
         Ok(())
     }
 

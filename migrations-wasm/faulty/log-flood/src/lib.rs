@@ -1,4 +1,4 @@
-//! Logs as much as its limit allows, or one message more.
+//! Logs as much as its limit allows, or one byte more.
 //!
 //! One of the guests that misbehave, for the tests of the host.
 
@@ -18,10 +18,12 @@ struct LogFlood;
 
 impl Migration for LogFlood {
     fn up() -> Result<()> {
-        let messages = 64 + usize::from(Amount::get()? == Amount::PastLimit);
-        for _ in 0..messages {
-            info!("{}", "x".repeat(1024));
+        // 64 lines of a KiB each, with a byte for the line's end
+        for _ in 0..63 {
+            info!("{}", "x".repeat(1023));
         }
+        let past = usize::from(Amount::get()? == Amount::PastLimit);
+        info!("{}", "x".repeat(1023 + past));
         Ok(())
     }
 

@@ -1,0 +1,622 @@
+//! Values of every type: they reach the server as a text parameter, and come back as psql shows them.
+
+use crate::probe::{Answer, Script, literal};
+use crate::support::Database;
+
+/// The host sets these for a migration; psql under the same shows the same.
+const PINS: &str = "SET search_path = pg_catalog, pg_temp; SET DateStyle = 'ISO, YMD';
+    SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC'; SET extra_float_digits = 1;
+    SET bytea_output = 'hex'; SET xmloption = 'content';";
+
+const TYPES: &str = "
+    CREATE TYPE public.mood AS ENUM ('sad', 'so so', 'it''s \"fine\"');
+    CREATE DOMAIN public.even AS integer CHECK (VALUE % 2 = 0);
+    CREATE DOMAIN public.word AS text;
+    CREATE TYPE public.place AS (street text, no integer, moods public.mood[]);
+    CREATE TYPE public.span AS RANGE (subtype = timestamptz);";
+
+/// A type and some of its values, as an author would write them.
+const VALUES: &[(&str, &[&str])] = &[
+    ("boolean", &["true", "f", "yes"]),
+    ("smallint", &["-32768", "32767"]),
+    ("integer", &["-2147483648", " 7 "]),
+    ("bigint", &["-9223372036854775808", "9223372036854775807"]),
+    ("oid", &["0", "4294967295"]),
+    (
+        "real",
+        &["0.1", "3.4028235e38", "1e-45", "NaN", "-Infinity", "-0"],
+    ),
+    (
+        "double precision",
+        &[
+            "0.1",
+            "1.7976931348623157e308",
+            "5e-324",
+            "NaN",
+            "Infinity",
+            "1e15",
+            "-0",
+        ],
+    ),
+    (
+        "numeric",
+        &[
+            "NaN",
+            "Infinity",
+            "-0.00",
+            "123456789012345678901234567890.123456789012345678901234567890",
+            "1e1000",
+            "1e-1000",
+            "100",
+        ],
+    ),
+    ("numeric(12,3)", &["1.5", "-999999999.999"]),
+    ("money", &["12.34", "-1000000"]),
+    (
+        "text",
+        &[
+            "",
+            "plain",
+            "tab\there\nline\\back 'quote' \"double\"",
+            "é漢🦀",
+            "\\N",
+            "NULL",
+            "$1",
+        ],
+    ),
+    ("varchar(5)", &["abc", "漢字"]),
+    ("char(5)", &["ab", ""]),
+    ("\"char\"", &["a", ""]),
+    ("name", &["a name"]),
+    ("bytea", &["\\x00ff", "\\x", "abc\\\\\\000"]),
+    (
+        "uuid",
+        &[
+            "00112233-4455-6677-8899-AABBCCDDEEFF",
+            "{a0eebc999c0b4ef8bb6d6bb9bd380a11}",
+        ],
+    ),
+    (
+        "date",
+        &[
+            "2024-02-29",
+            "infinity",
+            "-infinity",
+            "0044-03-15 BC",
+            "5874897-12-31",
+        ],
+    ),
+    ("time", &["23:59:59.999999", "24:00"]),
+    ("timetz", &["23:59:59.999999+05:30", "00:00-12"]),
+    (
+        "timestamp",
+        &[
+            "2024-02-29 12:34:56.789",
+            "infinity",
+            "-infinity",
+            "0044-03-15 12:00 BC",
+            "294276-12-31 23:59:59.999999",
+            "4713-11-24 00:00 BC",
+        ],
+    ),
+    (
+        "timestamptz",
+        &[
+            "2024-02-29 12:34:56.789+02",
+            "infinity",
+            "-infinity",
+            "0044-03-15 12:00+00 BC",
+            "1999-12-31 23:59:59.999999+00",
+        ],
+    ),
+    (
+        "interval",
+        &[
+            "1 year 2 mons -3 days 04:05:06.789",
+            "-1 mon",
+            "PT0S",
+            "P1Y2M3DT4H5M6S",
+        ],
+    ),
+    (
+        "json",
+        &["{\"a\" :  [1, null, \"\\u00e9\"], \"a\": 2}", "null", " 1 "],
+    ),
+    (
+        "jsonb",
+        &[
+            "{\"b\": 1.50, \"a\": {\"x\": [true, \"\\\"q\\\"\"]}}",
+            "null",
+            "\"text\"",
+            "12345678901234567890",
+        ],
+    ),
+    ("jsonpath", &["$.a[*] ? (@ > 1)"]),
+    ("xml", &["<a b=\"c\">x &amp; y</a>", "text only", ""]),
+    (
+        "integer[]",
+        &["{}", "{1,NULL,-3}", "{{1,2},{3,NULL}}", "[2:3]={7,8}"],
+    ),
+    (
+        "text[]",
+        &[
+            "{a,\"b c\",NULL,\"NULL\",\"\",\"\\\"q\\\"\",\"a,b\"}",
+            "{{a},{b}}",
+        ],
+    ),
+    ("boolean[]", &["{t,f,NULL}"]),
+    (
+        "timestamptz[]",
+        &["{infinity,\"2024-01-01 00:00+02\",NULL}"],
+    ),
+    ("numeric[]", &["{NaN,1.50,NULL}"]),
+    ("bytea[]", &["{\"\\\\x00\",NULL}"]),
+    ("jsonb[]", &["{\"{\\\"a\\\": [1,2]}\",NULL}"]),
+    ("uuid[]", &["{00112233-4455-6677-8899-aabbccddeeff}"]),
+    ("public.mood", &["sad", "it's \"fine\""]),
+    (
+        "public.mood[]",
+        &["{sad,\"so so\",NULL,\"it's \\\"fine\\\"\"}"],
+    ),
+    ("public.even", &["4", "-2"]),
+    ("public.word", &["any"]),
+    ("public.even[]", &["{2,NULL}"]),
+    (
+        "public.place",
+        &[
+            "(\"Long Street\",5,\"{sad,NULL}\")",
+            "(,,)",
+            "(\"a\"\"b, (c)\",-1,{})",
+        ],
+    ),
+    ("public.place[]", &["{\"(a,1,{})\",NULL}"]),
+    (
+        "public.span",
+        &["[2024-01-01,2024-02-01)", "empty", "(,infinity]"],
+    ),
+    ("inet", &["10.1.2.3", "10.1.2.3/8", "::1", "fe80::1/64"]),
+    ("cidr", &["10.0.0.0/8", "2001:db8::/32"]),
+    ("macaddr", &["08:00:2b:01:02:03", "08002b010203"]),
+    ("macaddr8", &["08:00:2b:01:02:03:04:05"]),
+    ("bit(4)", &["1010", "xF"]),
+    ("varbit", &["", "101", "xABC"]),
+    ("point", &["(1.5,-2)", "(NaN,Infinity)"]),
+    ("box", &["((1,2),(3,4))"]),
+    ("path", &["[(1,2),(3,4)]", "((1,2),(3,4))"]),
+    ("polygon", &["((1,2),(3,4),(5,6))"]),
+    ("circle", &["<(1,2),3>"]),
+    ("line", &["{1,2,3}"]),
+    ("int4range", &["[1,5)", "empty", "(,)", "[3,3]"]),
+    ("numrange", &["(1.5,NaN)", "[,5]"]),
+    ("tstzrange", &["[2024-01-01 00:00+02,infinity)"]),
+    ("daterange", &["[2024-01-01,2024-01-31]"]),
+    ("int4multirange", &["{}", "{[1,3),[5,7)}"]),
+    (
+        "datemultirange",
+        &["{[2024-01-01,2024-01-02],(,2000-01-01)}"],
+    ),
+    ("tsvector", &["'a':1A,2 'it''s':3", "fat cats"]),
+    ("tsquery", &["fat & (rat | cat:*B)", "!a <-> b"]),
+    ("pg_lsn", &["16/B374D848"]),
+    ("regclass", &["pg_class", "public.probe_step"]),
+    ("regtype", &["integer", "public.mood"]),
+    ("regproc", &["pg_catalog.now"]),
+    ("xid8", &["18446744073709551615"]),
+    ("tid", &["(4294967295,65535)"]),
+    ("int2vector", &["1 2 3"]),
+    ("txid_snapshot", &["10:20:10,14"]),
+    ("aclitem", &["=r/postgres"]),
+    ("aclitem[]", &["{postgres=arwdDxt/postgres}"]),
+    ("public.citext", &["MiXed"]),
+    ("public.hstore", &["a=>1, \"b c\"=>NULL"]),
+    ("public.ltree", &["Top.Science"]),
+    ("public.cube", &["(1,2),(3,4)"]),
+    ("public.seg", &["1.5 .. 2.50", "~3"]),
+    ("public.isbn", &["978-0-393-04002-9"]),
+    ("public.citext[]", &["{A,b,NULL}"]),
+];
+
+/// The types that this server has. PostgreSQL 14 and 18 alike have them all, but the packages differ.
+fn types(database: &Database) -> Vec<(&'static str, &'static [&'static str])> {
+    for extension in ["citext", "hstore", "ltree", "cube", "seg", "isn"] {
+        let there = format!("SELECT 1 FROM pg_available_extensions WHERE name = '{extension}'");
+        if database.value(&there) == "1" {
+            database.sql(&format!("CREATE EXTENSION {extension} SCHEMA public"));
+        }
+    }
+    database.sql(TYPES);
+    let known = |name: &str| {
+        database.value(&format!("SELECT to_regtype({})", literal(name))) != "" || name.contains('(')
+    };
+    let there: Vec<_> = VALUES
+        .iter()
+        .copied()
+        .filter(|(name, _)| known(name))
+        .collect();
+    assert!(there.len() > 75, "{}", there.len());
+    there
+}
+
+/// Fails the test where a value that the guest got is not what psql shows.
+#[track_caller]
+fn assert_shown(database: &Database, answer: &Answer, shown: Option<&str>, what: &str) {
+    let (Some(value), Some(shown)) = (answer.value.as_deref(), shown) else {
+        assert_eq!(answer.value.as_deref(), shown, "{what}");
+        return;
+    };
+    match answer.kind.as_str() {
+        "boolean" => assert_eq!(value, if shown == "t" { "true" } else { "false" }, "{what}"),
+        // the same bits, whatever digits print them
+        "float64" if answer.type_name == "float4" => {
+            let shown: f32 = shown.parse().unwrap();
+            let value: f64 = value.parse().unwrap();
+            assert_eq!(value.to_bits(), f64::from(shown).to_bits(), "{what}");
+        }
+        "float64" => {
+            let [value, shown] = [value, shown].map(|text| text.parse::<f64>().unwrap().to_bits());
+            assert_eq!(value, shown, "{what}");
+        }
+        "timestamp" => {
+            let micros = match shown {
+                "infinity" => i64::MAX.to_string(),
+                "-infinity" => i64::MIN.to_string(),
+                moment => database.value(&format!(
+                    "SET TimeZone = 'UTC'; SELECT (extract(epoch FROM {}::timestamptz - '2000-01-01'::timestamptz) * 1000000)::int8",
+                    literal(moment)
+                )),
+            };
+            assert_eq!(value, micros, "{what}");
+        }
+        _ => assert_eq!(value, shown, "{what}"),
+    }
+}
+
+#[test]
+fn every_type_arrives_as_psql_shows_it() {
+    let database = Database::empty();
+    let types = types(&database);
+    let mut script = Script::default();
+    for (number, (name, values)) in types.iter().enumerate() {
+        let table = format!("public.v{number}");
+        database.sql(&format!(
+            "CREATE TABLE {table} (n int, v {name}, b bytea, f float8, w timestamptz)"
+        ));
+        let all = "n, v, b, f, w, NULL::uuid AS u, v AS v";
+        for (n, value) in values.iter().map(Some).chain([None]).enumerate() {
+            // buffered, among columns of binary form
+            let insert = format!("INSERT INTO {table} VALUES ($1, $2, $3, $4, $5) RETURNING {all}");
+            let n = format!("i:{n}");
+            let value = value.map(|value| format!("t:{value}"));
+            let rest = ["x:00ff", "f:0.1", "-infinity"];
+            let args: Vec<_> = [Some(insert.as_str()), Some(&n), value.as_deref()]
+                .into_iter()
+                .chain(rest.map(Some))
+                .collect();
+            script = script.step("up", "query", &args);
+        }
+        // by a cursor, among others and by itself
+        script = script
+            .up("query", &[&format!("SELECT {all} FROM {table} ORDER BY n")])
+            .up("query", &[&format!("SELECT v FROM {table} ORDER BY n")])
+            .up("query", &[&format!("UPDATE {table} SET v = v RETURNING v")])
+            .up(
+                "query",
+                &[&format!(
+                    "WITH gone AS (DELETE FROM {table} WHERE n < 0 RETURNING v)
+                 SELECT v FROM {table} UNION ALL SELECT v FROM gone"
+                )],
+            );
+    }
+    let answers = script.answers(&database);
+    let mut step = 0;
+    for (number, (name, values)) in types.iter().enumerate() {
+        let rows = database.sql(&format!("{PINS} SELECT v FROM public.v{number} ORDER BY n"));
+        let shown: Vec<Option<String>> = rows.into_iter().map(|row| row[0].clone()).collect();
+        assert_eq!(shown.len(), values.len() + 1);
+        let of = |step: usize| answers.iter().filter(move |answer| answer.step == step);
+        for (n, shown) in shown.iter().enumerate() {
+            step += 1;
+            let what = format!("{name} {n}, buffered");
+            let line: Vec<_> = of(step).collect();
+            assert_eq!(line.len(), 7, "{what}");
+            assert_line(&database, &line, n, shown.as_deref(), &what);
+        }
+        step += 1;
+        let cells: Vec<_> = of(step).collect();
+        for (n, (line, shown)) in cells.chunks(7).zip(&shown).enumerate() {
+            assert_line(
+                &database,
+                line,
+                n,
+                shown.as_deref(),
+                &format!("{name} {n}, cursor"),
+            );
+        }
+        assert_eq!(cells.len(), 7 * shown.len(), "{name}");
+        for way in ["alone", "updated", "with"] {
+            step += 1;
+            assert_eq!(of(step).count(), shown.len(), "{name}, {way}");
+            for (n, (answer, shown)) in of(step).zip(&shown).enumerate() {
+                assert_shown(
+                    &database,
+                    answer,
+                    shown.as_deref(),
+                    &format!("{name} {n}, {way}"),
+                );
+            }
+        }
+    }
+    assert_eq!(step, script.len());
+}
+
+#[track_caller]
+fn assert_line(
+    database: &Database,
+    line: &[impl std::borrow::Borrow<Answer>],
+    n: usize,
+    shown: Option<&str>,
+    what: &str,
+) {
+    let line: Vec<&Answer> = line.iter().map(|answer| answer.borrow()).collect();
+    let names: Vec<_> = line.iter().map(|answer| answer.name.as_str()).collect();
+    assert_eq!(names, ["n", "v", "b", "f", "w", "u", "v"], "{what}");
+    assert_eq!(
+        line[0].value.as_deref(),
+        Some(n.to_string().as_str()),
+        "{what}"
+    );
+    assert_shown(database, line[1], shown, what);
+    assert_eq!(
+        (line[2].kind.as_str(), line[2].value.as_deref()),
+        ("bytes", Some("\\x00ff")),
+        "{what}"
+    );
+    assert_eq!(
+        (line[3].kind.as_str(), line[3].value.as_deref()),
+        ("float64", Some("1e-1")),
+        "{what}"
+    );
+    assert_eq!(line[4].value, Some(i64::MIN.to_string()), "{what}");
+    assert_eq!(line[5].value, None, "{what}");
+    assert_shown(database, line[6], shown, what);
+}
+
+#[test]
+fn rows_without_a_name_or_a_type_arrive_as_psql_shows_them() {
+    let database = Database::empty();
+    database.sql("CREATE TABLE public.t (a int, b text)");
+    let selects = [
+        "ROW(1, 'a b', NULL)",
+        "ARRAY[ROW(1, 2), ROW(3, NULL)]",
+        "pg_typeof(1)",
+        "pg_catalog.format_type(23, NULL)",
+        "'unknown'",
+        "NULL",
+        "pg_catalog.set_config('x.y', 'z', true)",
+    ];
+    let mut script = Script::default();
+    for select in selects {
+        script = script
+            .up("query", &[&format!("SELECT {select}")])
+            .up(
+                "query",
+                &[&format!(
+                    "INSERT INTO public.t VALUES (1) RETURNING {select}, a"
+                )],
+            )
+            .up(
+                "query",
+                &[
+                    &format!("INSERT INTO public.t VALUES ($1) RETURNING {select}, a, $2::numeric"),
+                    "i:5",
+                    "t:1.50",
+                ],
+            );
+    }
+    let words = script.words(&database);
+    for (select, words) in selects.iter().zip(words.chunks(3)) {
+        let shown = database.sql(&format!("{PINS} SELECT {select}"))[0][0].clone();
+        let shown = shown.unwrap_or("NULL".into());
+        assert_eq!(words[0], [shown.clone()], "{select}");
+        assert_eq!(words[1], [shown.clone(), "1".into()], "{select}");
+        assert_eq!(words[2], [shown, "5".into(), "1.50".into()], "{select}");
+    }
+}
+
+#[test]
+fn a_parameter_takes_the_type_that_the_statement_asks_for() {
+    let database = Database::empty();
+    database.sql(
+        "CREATE TABLE public.t (a int8, b float8, c bool, d bytea, e numeric, f text, g int4[])",
+    );
+    let all = "RETURNING a, b, c, d, e, f, g";
+    let words = Script::default()
+        .up(
+            "query",
+            &[
+                &format!("INSERT INTO public.t VALUES ($1, $2, $3, $4, $5, $6, $7) {all}"),
+                "i:-9223372036854775808",
+                "f:1e300",
+                "b:true",
+                "x:5c00",
+                "f:NaN",
+                "i:12",
+                "t:{1,2}",
+            ],
+        )
+        .up(
+            "query",
+            &[
+                &format!("INSERT INTO public.t VALUES ($1, $2, $3, $4, $5, $6, $7) {all}"),
+                "t:77",
+                "t:1e-3",
+                "t:off",
+                "t:\\x01",
+                "i:5",
+                "t:it's \\ $1 E'\\n' é🦀",
+                "t:{}",
+            ],
+        )
+        .up(
+            "query",
+            &[
+                "SELECT $1::int + $2::int, $3 || $4, 7 = ANY ($5::int[]), $1::text",
+                "i:40",
+                "t:2",
+                "t:a",
+                "t:b",
+                "t:{1,7}",
+            ],
+        )
+        .up(
+            "query",
+            &[
+                "SELECT count(*) FROM public.t WHERE a = $1 AND f LIKE $2",
+                "i:77",
+                "t:it%",
+            ],
+        )
+        .up(
+            "execute",
+            &["UPDATE public.t SET f = $1 WHERE a = $2", "t:x", "i:77"],
+        )
+        .words(&database);
+    let least = i64::MIN.to_string();
+    assert_eq!(
+        words[0],
+        [
+            least.as_str(),
+            "1e300",
+            "true",
+            "\\x5c00",
+            "NaN",
+            "12",
+            "{1,2}"
+        ]
+    );
+    assert_eq!(
+        words[1],
+        [
+            "77",
+            "1e-3",
+            "false",
+            "\\x01",
+            "5",
+            "it's \\ $1 E'\\n' é🦀",
+            "{}"
+        ]
+    );
+    assert_eq!(words[2], ["42", "ab", "true", "40"]);
+    assert_eq!(words[3], ["1"]);
+    assert_eq!(words[4], ["1"]);
+}
+
+#[test]
+fn what_a_statement_cannot_take_is_refused() {
+    let database = Database::empty();
+    database.sql("CREATE TABLE public.t (a int, m int4multirange)");
+    let words = Script::default()
+        .up("many-parameters", &["65535"])
+        .words(&database);
+    assert_eq!(words[0], ["65535"]);
+    let fails = |verb: &str, args: &[&str], status, code, words: &str| {
+        Script::default()
+            .up(verb, args)
+            .fails(&database, status, code, words);
+    };
+    fails(
+        "many-parameters",
+        &["65536"],
+        6,
+        "call-unsupported",
+        "at most 65535 parameters, not 65536",
+    );
+    fails(
+        "execute",
+        &["SELECT $1::text", "nul:a~b"],
+        6,
+        "statement-failed",
+        "0x00",
+    );
+    fails(
+        "query",
+        &["SELECT $1::text", "nul:a~b"],
+        6,
+        "statement-failed",
+        "0x00",
+    );
+    fails(
+        "query",
+        &[
+            "INSERT INTO public.t VALUES (1) RETURNING m, $1::text",
+            "nul:a~b",
+        ],
+        6,
+        "statement-failed",
+        "SQLSTATE",
+    );
+    fails(
+        "execute",
+        &["SELECT 1; SELECT 2"],
+        6,
+        "statement-failed",
+        "multiple commands",
+    );
+    fails(
+        "query",
+        &["SELECT 1; SELECT 2"],
+        6,
+        "statement-failed",
+        "multiple commands",
+    );
+    fails(
+        "query",
+        &["INSERT INTO public.t VALUES (1) RETURNING m; COMMIT"],
+        6,
+        "statement-failed",
+        "multiple commands",
+    );
+    fails(
+        "require-no-rows",
+        &["x", "SELECT 1; COMMIT"],
+        6,
+        "statement-failed",
+        "multiple commands",
+    );
+    fails(
+        "query",
+        &["SELECT $1::int", "t:x"],
+        6,
+        "statement-failed",
+        "SQLSTATE: 22P02",
+    );
+    fails(
+        "query",
+        &["SELECT $1::int + $2::int", "i:1"],
+        6,
+        "statement-failed",
+        "SQLSTATE",
+    );
+    fails(
+        "query",
+        &["INSERT INTO public.t VALUES (1)"],
+        6,
+        "call-unsupported",
+        "use execute",
+    );
+    fails(
+        "query",
+        &["SELECT FROM public.t"],
+        6,
+        "call-unsupported",
+        "returns no columns",
+    );
+    fails(
+        "query",
+        &["CREATE TABLE public.u ()"],
+        6,
+        "call-unsupported",
+        "use execute",
+    );
+    assert_eq!(database.value("SELECT count(*) FROM public.t"), "0");
+}
