@@ -50,14 +50,24 @@ fn every_kind_of_column_is_written_as_it_is() {
             (SELECT b, i, f::text, ts, ts::timestamptz, t, x FROM (VALUES {expected}) AS e (b, i, f, ts, t, x), (VALUES (1), (2)) AS twice
              EXCEPT ALL SELECT b, i, f::text, ts, tz, t, x FROM public.kinds)) AS d"
     ));
-    assert_eq!(differing, "0", "{:?}", database.sql("SELECT * FROM public.kinds"));
+    assert_eq!(
+        differing,
+        "0",
+        "{:?}",
+        database.sql("SELECT * FROM public.kinds")
+    );
     let differing = database.value(
         "SET TimeZone = 'UTC';
          SELECT count(*) FROM (
             (SELECT b, i, f::text, ts::date, t, x FROM (SELECT DISTINCT ON (ctid) *, ctid FROM public.kinds WHERE f IS DISTINCT FROM '-0') AS k
              EXCEPT SELECT b::boolean, i::bigint, f::float8::text, ts, t, x FROM public.other)) AS d",
     );
-    assert_eq!(differing, "0", "{:?}", database.sql("SELECT * FROM public.other"));
+    assert_eq!(
+        differing,
+        "0",
+        "{:?}",
+        database.sql("SELECT * FROM public.other")
+    );
 }
 
 #[test]
@@ -72,7 +82,12 @@ fn a_call_while_a_copy_is_open_is_refused_and_does_not_hang() {
         ("table-exists", &["public", "t"]),
         ("require-no-rows", &["x", "SELECT 1"]),
         ("require-latency", &["x", "10", "SELECT 1"]),
-        ("key-standing", &["public", "t", "k", "a", "public", "t", "b", "CASCADE", "CASCADE"]),
+        (
+            "key-standing",
+            &[
+                "public", "t", "k", "a", "public", "t", "b", "CASCADE", "CASCADE",
+            ],
+        ),
         ("require-extension", &["plpgsql"]),
         ("remember", &["key", "text"]),
     ];
@@ -119,20 +134,92 @@ fn what_a_copy_cannot_take_is_refused() {
             .fails(&database, 6, code, words);
         assert!(!ended.stderr.contains("database-lost"), "{ended:?}");
     };
-    fails(OPEN, "copy-write", &["1"], "call-unsupported", "opened for 2 columns, the batch has 1");
-    fails(OPEN, "copy-write", &["1", "2", "3"], "call-unsupported", "the batch has 3");
+    fails(
+        OPEN,
+        "copy-write",
+        &["1"],
+        "call-unsupported",
+        "opened for 2 columns, the batch has 1",
+    );
+    fails(
+        OPEN,
+        "copy-write",
+        &["1", "2", "3"],
+        "call-unsupported",
+        "the batch has 3",
+    );
     let all = &["public", "t", ""];
-    fails(all, "copy-write", &["1"], "statement-failed", "missing data for column");
-    fails(all, "copy-write", &["1", "2", "3"], "statement-failed", "extra data after last expected column");
-    fails(all, "copy-bare", &["4294967295"], "call-unsupported", "4294967295 rows and no column");
-    fails(&["public", "n", "a,b"], "copy-write", &["x", "1"], "statement-failed", "SQLSTATE: 22P02");
-    fails(&["public", "n", "a,b"], "copy-write", &["1", "0"], "statement-failed", "SQLSTATE: 23514");
-    fails(&["public", "n", "b"], "copy-write", &["1"], "statement-failed", "SQLSTATE: 23502");
+    fails(
+        all,
+        "copy-write",
+        &["1"],
+        "statement-failed",
+        "missing data for column",
+    );
+    fails(
+        all,
+        "copy-write",
+        &["1", "2", "3"],
+        "statement-failed",
+        "extra data after last expected column",
+    );
+    fails(
+        all,
+        "copy-bare",
+        &["4294967295"],
+        "call-unsupported",
+        "4294967295 rows and no column",
+    );
+    fails(
+        &["public", "n", "a,b"],
+        "copy-write",
+        &["x", "1"],
+        "statement-failed",
+        "SQLSTATE: 22P02",
+    );
+    fails(
+        &["public", "n", "a,b"],
+        "copy-write",
+        &["1", "0"],
+        "statement-failed",
+        "SQLSTATE: 23514",
+    );
+    fails(
+        &["public", "n", "b"],
+        "copy-write",
+        &["1"],
+        "statement-failed",
+        "SQLSTATE: 23502",
+    );
     // the first row is wrong, and far more is written after it than a connection holds
-    fails(&["public", "n", "a"], "copy-many", &["3000000", "wrong"], "statement-failed", "SQLSTATE: 22P02");
-    fails(&["public", "none", "a"], "copy-write", &["1"], "statement-failed", "SQLSTATE: 42P01");
-    fails(&["public", "t", "a,none"], "copy-write", &["1", "2"], "statement-failed", "SQLSTATE: 42703");
-    fails(&["public", "t\"; DROP TABLE public.t; --", "a"], "copy-write", &["1"], "statement-failed", "SQLSTATE: 42P01");
+    fails(
+        &["public", "n", "a"],
+        "copy-many",
+        &["3000000", "wrong"],
+        "statement-failed",
+        "SQLSTATE: 22P02",
+    );
+    fails(
+        &["public", "none", "a"],
+        "copy-write",
+        &["1"],
+        "statement-failed",
+        "SQLSTATE: 42P01",
+    );
+    fails(
+        &["public", "t", "a,none"],
+        "copy-write",
+        &["1", "2"],
+        "statement-failed",
+        "SQLSTATE: 42703",
+    );
+    fails(
+        &["public", "t\"; DROP TABLE public.t; --", "a"],
+        "copy-write",
+        &["1"],
+        "statement-failed",
+        "SQLSTATE: 42P01",
+    );
     assert_eq!(database.value("SELECT count(*) FROM public.t"), "0");
 }
 
@@ -144,13 +231,31 @@ fn text_reaches_every_type_and_odd_names() {
          CREATE TABLE public.\"Odd \"\" table\" (\"select\" numeric, \"Ä b\" int[], c jsonb, d public.mood, e timestamptz, f bytea)",
     );
     let script = Script::default()
-        .up("copy-open", &["public", "Odd \" table", "select,Ä b,c,d,e,f"])
-        .step("up", "copy-write", &[Some("NaN"), Some("{1,NULL}"), Some("{\"a\": \"x\\ty\"}"), Some("sad"), Some("infinity"), Some("\\x00")])
+        .up(
+            "copy-open",
+            &["public", "Odd \" table", "select,Ä b,c,d,e,f"],
+        )
+        .step(
+            "up",
+            "copy-write",
+            &[
+                Some("NaN"),
+                Some("{1,NULL}"),
+                Some("{\"a\": \"x\\ty\"}"),
+                Some("sad"),
+                Some("infinity"),
+                Some("\\x00"),
+            ],
+        )
         .step("up", "copy-write", &[None; 6])
         .up("copy-finish", &[]);
     assert_eq!(script.words(&database)[3], ["2"]);
-    let row = database.value("SELECT t::text FROM public.\"Odd \"\" table\" AS t WHERE d IS NOT NULL");
-    assert_eq!(row, r#"(NaN,"{1,NULL}","{""a"": ""x\\ty""}",sad,infinity,"\\x00")"#);
+    let row =
+        database.value("SELECT t::text FROM public.\"Odd \"\" table\" AS t WHERE d IS NOT NULL");
+    assert_eq!(
+        row,
+        r#"(NaN,"{1,NULL}","{""a"": ""x\\ty""}",sad,infinity,"\\x00")"#
+    );
     let empty = "SELECT count(*) FROM public.\"Odd \"\" table\" AS t WHERE t IS NULL";
     assert_eq!(database.value(empty), "1");
 }

@@ -17,7 +17,12 @@ fn index<'a>(
     predicate: Option<&'a str>,
     keys: &[[Option<&'a str>; 4]],
 ) -> Vec<Option<&'a str>> {
-    let mut args = vec![Some("public"), Some("t"), Some(name), unique.then_some("unique")];
+    let mut args = vec![
+        Some("public"),
+        Some("t"),
+        Some(name),
+        unique.then_some("unique"),
+    ];
     args.extend([Some(method), Some(include), predicate]);
     args.extend(keys.iter().flatten());
     args
@@ -72,7 +77,10 @@ fn the_catalog_is_asked() {
         .up("available-extension", &["plpgsql"])
         .words(&database);
     let exists: Vec<_> = words[..7].iter().map(|word| word[0].as_str()).collect();
-    assert_eq!(exists, ["true", "true", "true", "false", "false", "false", "false"]);
+    assert_eq!(
+        exists,
+        ["true", "true", "true", "false", "false", "false", "false"]
+    );
     assert_eq!(words[7], ["integer", "false", ""]);
     assert_eq!(words[8], ["text", "true", "'x'::text"]);
     assert_eq!(words[9], ["timestamp with time zone", "true", ""]);
@@ -98,6 +106,7 @@ fn an_index_stands_as_it_does_in_every_property() {
     let ab = [column("a"), column("b")];
     let lower = [expression("lower(b)")];
     let same = |name| index(name, false, "btree", "", None, &ab);
+    #[rustfmt::skip]
     let cases = [
         ("", same("i"), "absent"),
         ("CREATE INDEX i ON public.t (a, b)", same("i"), "equal"),
@@ -166,8 +175,19 @@ fn an_index_stands_as_it_does_in_every_property() {
     let words = script.words(&database);
     for ((sql, _, expected), words) in cases.iter().zip(&words) {
         let plain = matches!(*expected, "equal" | "absent");
-        assert!(if plain { words[0] == *expected } else { words[0].contains(expected) }, "{sql}: {words:?}");
-        assert_eq!(words[0].starts_with("different"), !plain, "{sql}: {words:?}");
+        assert!(
+            if plain {
+                words[0] == *expected
+            } else {
+                words[0].contains(expected)
+            },
+            "{sql}: {words:?}"
+        );
+        assert_eq!(
+            words[0].starts_with("different"),
+            !plain,
+            "{sql}: {words:?}"
+        );
     }
 }
 
@@ -192,29 +212,55 @@ fn nulls_not_distinct_and_partitions() {
         args
     };
     let words = Script::default()
-        .step("up", "index-standing", &on("p", "ip", Some("a > 3"), expression("lower(b)")))
-        .step("up", "index-standing", &on("p", "ip", Some("a > 4"), expression("lower(b)")))
+        .step(
+            "up",
+            "index-standing",
+            &on("p", "ip", Some("a > 3"), expression("lower(b)")),
+        )
+        .step(
+            "up",
+            "index-standing",
+            &on("p", "ip", Some("a > 4"), expression("lower(b)")),
+        )
         .step("up", "index-standing", &on("p", "ip2", None, column("a")))
-        .step("up", "index-standing", &on("m", "im", None, expression("lower(b)")))
-        .step("up", "index-standing", &index("inn", true, "btree", "", None, &[column("a")]))
+        .step(
+            "up",
+            "index-standing",
+            &on("m", "im", None, expression("lower(b)")),
+        )
+        .step(
+            "up",
+            "index-standing",
+            &index("inn", true, "btree", "", None, &[column("a")]),
+        )
         .words(&database);
     assert_eq!(words[0], ["equal"]);
     assert!(words[1][0].contains("its predicate"), "{words:?}");
     // until every partition has one that is attached
     assert_eq!(words[2], ["invalid"]);
     assert_eq!(words[3], ["equal"]);
-    assert!(words[4][0].contains(if new { "NULLS NOT DISTINCT" } else { "absent" }), "{words:?}");
+    assert!(
+        words[4][0].contains(if new { "NULLS NOT DISTINCT" } else { "absent" }),
+        "{words:?}"
+    );
 }
 
 /// Leaves an INVALID index, as a concurrent build that fails does.
 fn failed_build(database: &Database) {
     database.sql("INSERT INTO public.t (a) VALUES (1)");
     let psql = std::process::Command::new(server().bin_dir().join("psql"))
-        .args([&database.url, "-c", "CREATE UNIQUE INDEX CONCURRENTLY i ON public.t (a)"])
+        .args([
+            &database.url,
+            "-c",
+            "CREATE UNIQUE INDEX CONCURRENTLY i ON public.t (a)",
+        ])
         .output()
         .unwrap();
     assert!(!psql.status.success());
-    assert_eq!(database.value("SELECT indisvalid FROM pg_index WHERE indexrelid = 'public.i'::regclass"), "f");
+    assert_eq!(
+        database.value("SELECT indisvalid FROM pg_index WHERE indexrelid = 'public.i'::regclass"),
+        "f"
+    );
 }
 
 #[test]
@@ -232,14 +278,25 @@ fn an_invalid_index_is_seen_and_built_again() {
     assert_eq!(words[1][2], "false");
     Script::default()
         .step("up", "require-index", &wanted)
-        .fails(&database, 6, "check-failed", "expected unique btree index on public.t (\"a\"), seen there, but not valid");
-    Script::default()
-        .step("up", "ensure-index", &other)
-        .fails(&database, 6, "migration-failed", "taken by something else: its key 1 is a, not b");
+        .fails(
+            &database,
+            6,
+            "check-failed",
+            "expected unique btree index on public.t (\"a\"), seen there, but not valid",
+        );
+    Script::default().step("up", "ensure-index", &other).fails(
+        &database,
+        6,
+        "migration-failed",
+        "taken by something else: its key 1 is a, not b",
+    );
     // the duplicate is still there, so building it again fails, and the INVALID one is still there too
-    Script::default()
-        .step("up", "ensure-index", &wanted)
-        .fails(&database, 6, "statement-failed", "SQLSTATE: 23505");
+    Script::default().step("up", "ensure-index", &wanted).fails(
+        &database,
+        6,
+        "statement-failed",
+        "SQLSTATE: 23505",
+    );
     database.sql("DELETE FROM public.t WHERE b IS NULL");
     let words = Script::default()
         .step("up", "ensure-index", &wanted)
@@ -251,7 +308,10 @@ fn an_invalid_index_is_seen_and_built_again() {
         .step("up", "ensure-index", &wanted)
         .words(&database);
     let words: Vec<_> = words.iter().flatten().collect();
-    assert_eq!(words, ["Mended", "equal", "Kept", "true", "false", "Created"]);
+    assert_eq!(
+        words,
+        ["Mended", "equal", "Kept", "true", "false", "Created"]
+    );
     // an index of another table is not dropped
     let mut elsewhere = wanted.clone();
     elsewhere[1] = Some("other");
@@ -278,24 +338,44 @@ fn extensions_come_and_go_with_what_was_noted() {
         .step("down", "drop-extension", &[Some("plpgsql")]);
     script.write(&database);
     database.run(probe::folder(), &["up"]).ok();
-    let words = || probe::answers(&database).into_iter().map(|answer| answer.value.unwrap());
+    let words = || {
+        probe::answers(&database)
+            .into_iter()
+            .map(|answer| answer.value.unwrap())
+    };
     let expected = ["ext true", "ext false", "Some(\"two, é\")", "None"];
     assert_eq!(words().collect::<Vec<_>>(), expected);
     database.run(probe::folder(), &["down"]).ok();
     let down = ["Some(\"two, é\")", "None", "true", "false"];
     assert_eq!(words().collect::<Vec<_>>(), [expected, down].concat());
-    assert_eq!(database.value("SELECT count(*) FROM pg_extension WHERE extname = 'pg_trgm'"), "0");
+    assert_eq!(
+        database.value("SELECT count(*) FROM pg_extension WHERE extname = 'pg_trgm'"),
+        "0"
+    );
     Script::default()
         .up("ensure-extension", &["no_such_extension", "ext"])
-        .fails(&database, 6, "migration-failed", "the server has no files for the extension");
+        .fails(
+            &database,
+            6,
+            "migration-failed",
+            "the server has no files for the extension",
+        );
     Script::default()
         .up("require-extension", &["no_such_extension"])
-        .fails(&database, 6, "check-failed", "expected installed, seen not installed");
+        .fails(
+            &database,
+            6,
+            "check-failed",
+            "expected installed, seen not installed",
+        );
     // notes are small, and `down` makes none
     let huge = "x".repeat(1 << 20);
-    Script::default()
-        .up("remember", &["k", &huge])
-        .fails(&database, 6, "call-unsupported", "1 MiB at most");
+    Script::default().up("remember", &["k", &huge]).fails(
+        &database,
+        6,
+        "call-unsupported",
+        "1 MiB at most",
+    );
     Script::default()
         .up("remember", &["k", &huge[1..]])
         .up("remember", &["k", &huge[1..]])
@@ -303,7 +383,9 @@ fn extensions_come_and_go_with_what_was_noted() {
     let script = Script::default().step("down", "remember", &[Some("k"), Some("v")]);
     script.write(&database);
     database.run(probe::folder(), &["up"]).ok();
-    database.run(probe::folder(), &["down"]).failed(6, "call-unsupported");
+    database
+        .run(probe::folder(), &["down"])
+        .failed(6, "call-unsupported");
 }
 
 #[test]
@@ -311,9 +393,18 @@ fn settings_are_the_operators() {
     let database = Database::empty();
     let script = Script::default().up("setting", &["colour"]);
     script.write(&database);
-    for (set, colour) in [(None, "red"), (Some("colour=blue"), "blue"), (Some("colour=red"), "red")] {
+    for (set, colour) in [
+        (None, "red"),
+        (Some("colour=blue"), "blue"),
+        (Some("colour=red"), "red"),
+    ] {
         let args = ["up", "--set", set.unwrap_or_default()];
-        database.run(probe::folder(), if set.is_some() { &args } else { &args[..1] }).ok();
+        database
+            .run(
+                probe::folder(),
+                if set.is_some() { &args } else { &args[..1] },
+            )
+            .ok();
         let answers = probe::answers(&database);
         assert_eq!(answers.last().unwrap().value.as_deref(), Some(colour));
         database.run(probe::folder(), &["down"]).ok();
@@ -321,13 +412,24 @@ fn settings_are_the_operators() {
     }
     let unknown = database.run(probe::folder(), &["up", "--set", "color=red"]);
     let unknown = unknown.failed(2, "setting-invalid");
-    assert!(unknown.stderr.contains("the settings are: colour"), "{unknown:?}");
+    assert!(
+        unknown.stderr.contains("the settings are: colour"),
+        "{unknown:?}"
+    );
     for wrong in ["colour=green", "colour=", "colour=Red"] {
-        let wrong = database.run(probe::folder(), &["up", "--set", wrong]).failed(2, "setting-invalid");
+        let wrong = database
+            .run(probe::folder(), &["up", "--set", wrong])
+            .failed(2, "setting-invalid");
         assert!(wrong.stderr.contains("red, blue"), "{wrong:?}");
     }
-    assert_eq!(database.value("SELECT count(*) FROM wasmigrate.migration"), "0");
-    Script::default()
-        .up("setting", &["none"])
-        .fails(&database, 6, "migration-failed", "declares no setting");
+    assert_eq!(
+        database.value("SELECT count(*) FROM wasmigrate.migration"),
+        "0"
+    );
+    Script::default().up("setting", &["none"]).fails(
+        &database,
+        6,
+        "migration-failed",
+        "declares no setting",
+    );
 }

@@ -11,6 +11,7 @@ use crate::processes::Running;
 use crate::support::{Database, Ended, VERSIONS, WASMIGRATE, build, only, root, white_cross};
 
 /// The guests whose `up` fails: the setting, the exit status, the code, and what the message says.
+#[rustfmt::skip]
 const FAILING: &[(&str, &str, i32, &str, &str)] = &[
     ("endless-loop", "", 7, "limit-guest-time", "guest-time = 2s"),
     ("memory-hog", "amount=past-limit", 7, "limit-memory", "memory = 64MiB"),
@@ -77,7 +78,10 @@ fn faulty() -> &'static Path {
             .filter(|name| *name != "wrong-world")
             .map(|name| format!("migrations-wasm/faulty/{name}"))
             .collect();
-        build("faulty", &crates.iter().map(String::as_str).collect::<Vec<_>>())
+        build(
+            "faulty",
+            &crates.iter().map(String::as_str).collect::<Vec<_>>(),
+        )
     });
     &FOLDER
 }
@@ -101,25 +105,34 @@ fn alone(guest: &str) -> tempfile::TempDir {
 
 fn up(settings: &str) -> Vec<&str> {
     let settings = settings.split_whitespace();
-    ["up"].into_iter().chain(settings.flat_map(|setting| ["--set", setting])).collect()
+    ["up"]
+        .into_iter()
+        .chain(settings.flat_map(|setting| ["--set", setting]))
+        .collect()
 }
 
 /// Everything that a run could have changed, but for the record of runs.
 fn state(database: &Database) -> Vec<String> {
-    let mut state: Vec<String> = TABLES.iter().map(|table| database.checksum(table)).collect();
+    let mut state: Vec<String> = TABLES
+        .iter()
+        .map(|table| database.checksum(table))
+        .collect();
     state.push(database.schema());
     state
 }
 
 fn last_run(database: &Database) -> String {
-    database.value("SELECT concat_ws(' ', state, error_code) FROM wasmigrate.run ORDER BY id DESC LIMIT 1")
+    database.value(
+        "SELECT concat_ws(' ', state, error_code) FROM wasmigrate.run ORDER BY id DESC LIMIT 1",
+    )
 }
 
 /// Fails the test where a character on the screen steers it or hides.
 #[track_caller]
 fn assert_plain(ended: &Ended) {
     let bad = |c: &char| {
-        c.is_control() && *c != '\n' || matches!(*c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        c.is_control() && *c != '\n'
+            || matches!(*c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     let shown = format!("{}{}", ended.stdout, ended.stderr);
     assert_eq!(shown.chars().find(bad), None, "{ended:?}");
@@ -143,7 +156,10 @@ fn fails(guest: &str) {
         assert_eq!(json.json()["error"]["code"], *code, "{json:?}");
         assert_plain(&json);
         assert_eq!(state(&database), before, "{settings}");
-        assert_eq!(database.value("SELECT count(*) FROM wasmigrate.migration"), "0");
+        assert_eq!(
+            database.value("SELECT count(*) FROM wasmigrate.migration"),
+            "0"
+        );
         assert_eq!(last_run(&database), format!("failed {code}"));
     }
     // the database and the host are as good as before
@@ -168,12 +184,19 @@ fn passes(guest: &str) {
 
 #[test]
 fn every_faulty_guest_has_a_test() {
-    let tested = FAILING.iter().map(|case| case.0).chain(APART.iter().copied());
+    let tested = FAILING
+        .iter()
+        .map(|case| case.0)
+        .chain(APART.iter().copied());
     let tested: BTreeSet<String> = tested.map(str::to_owned).collect();
     assert_eq!(folders(), tested);
     let within: BTreeSet<_> = WITHIN.iter().map(|case| case.0).collect();
     for limited in FAILING.iter().filter(|case| case.1.contains("past-limit")) {
-        assert!(within.contains(limited.0), "{} has no test within its limit", limited.0);
+        assert!(
+            within.contains(limited.0),
+            "{} has no test within its limit",
+            limited.0
+        );
     }
 }
 
@@ -258,7 +281,10 @@ fn a_text_of_a_guest_does_not_steer_the_screen() {
 fn after_a_failed_call_the_rest_is_poisoned() {
     let database = Database::white_cross(20, 0);
     let ended = database.run(alone("ok-after-failed-statement").path(), &["up"]);
-    assert!(ended.stderr.contains("came out as Err(Poisoned)"), "{ended:?}");
+    assert!(
+        ended.stderr.contains("came out as Err(Poisoned)"),
+        "{ended:?}"
+    );
 }
 
 #[test]
@@ -266,11 +292,16 @@ fn verify_cannot_write() {
     let database = Database::white_cross(20, 0);
     let folder = alone("writes-in-verify");
     let before = state(&database);
-    let ended = database.run(folder.path(), &["up"]).failed(6, "verification-failed");
+    let ended = database
+        .run(folder.path(), &["up"])
+        .failed(6, "verification-failed");
     assert!(ended.stderr.contains("verify only reads"), "{ended:?}");
     assert_eq!(state(&database), before);
     // applied and committed all the same
-    assert_eq!(database.value("SELECT count(*) FROM wasmigrate.migration"), "1");
+    assert_eq!(
+        database.value("SELECT count(*) FROM wasmigrate.migration"),
+        "1"
+    );
     assert_eq!(last_run(&database), "committed");
     let verify = database.run(folder.path(), &["verify"]);
     assert_eq!(verify.status, 6, "{verify:?}");
@@ -291,23 +322,35 @@ fn a_wrong_world_is_refused_before_it_runs() {
         .output();
     let built = Ended::of(output.unwrap());
     assert_ne!(built.status, 0, "{built:?}");
-    assert!(built.stderr.contains("wasi:clocks/monotonic-clock"), "{built:?}");
+    assert!(
+        built.stderr.contains("wasi:clocks/monotonic-clock"),
+        "{built:?}"
+    );
     assert!(built.stderr.contains("wasm32-unknown-unknown"), "{built:?}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 
-    let module = root().join("target/guests/wasm32-unknown-unknown/release/faulty_wrong_world.wasm");
+    let module =
+        root().join("target/guests/wasm32-unknown-unknown/release/faulty_wrong_world.wasm");
     let manifest = std::fs::read_to_string(root().join(guest).join("migration.toml")).unwrap();
     let manifest = Manifest::parse(guest, &manifest).unwrap();
     let component = component::encode_unchecked(guest, &std::fs::read(module).unwrap(), &manifest);
     std::fs::write(folder.path().join("wrong-world.wasm"), component.unwrap()).unwrap();
     let database = Database::white_cross(20, 0);
     let before = state(&database);
-    let ended = database.run(folder.path(), &["up"]).failed(5, "component-import");
-    assert!(ended.stderr.contains("wasi:clocks/monotonic-clock"), "{ended:?}");
+    let ended = database
+        .run(folder.path(), &["up"])
+        .failed(5, "component-import");
+    assert!(
+        ended.stderr.contains("wasi:clocks/monotonic-clock"),
+        "{ended:?}"
+    );
     assert!(ended.stderr.contains("wasm32-unknown-unknown"), "{ended:?}");
     assert_eq!(state(&database), before);
     // not even a run is recorded
-    assert_eq!(database.value("SELECT count(*) FROM pg_namespace WHERE nspname = 'wasmigrate'"), "0");
+    assert_eq!(
+        database.value("SELECT count(*) FROM pg_namespace WHERE nspname = 'wasmigrate'"),
+        "0"
+    );
 }
 
 #[test]

@@ -108,11 +108,17 @@ impl Script {
     pub fn fails(&self, database: &Database, status: i32, code: &str, words: &str) -> Ended {
         self.write(database);
         let before = database.schema();
-        let ended = database.run(folder(), &["up", "--verbose"]).failed(status, code);
+        let ended = database
+            .run(folder(), &["up", "--verbose"])
+            .failed(status, code);
         assert!(ended.stderr.contains(words), "{words}: {ended:?}");
         assert_eq!(database.schema(), before);
-        assert_eq!(database.value("SELECT count(*) FROM wasmigrate.migration"), "0");
-        let run = "SELECT concat_ws(' ', state, error_code) FROM wasmigrate.run ORDER BY id DESC LIMIT 1";
+        assert_eq!(
+            database.value("SELECT count(*) FROM wasmigrate.migration"),
+            "0"
+        );
+        let run =
+            "SELECT concat_ws(' ', state, error_code) FROM wasmigrate.run ORDER BY id DESC LIMIT 1";
         assert_eq!(database.value(run), format!("failed {code}"));
         ended
     }

@@ -12,16 +12,25 @@ const TABLES: &str = "
     INSERT INTO public.child SELECT n, n, n FROM generate_series(1, 10) AS n;";
 
 fn key(name: &str) -> [&str; 9] {
-    ["public", "child", name, "a", "public", "parent", "id", "CASCADE", "RESTRICT"]
+    [
+        "public", "child", name, "a", "public", "parent", "id", "CASCADE", "RESTRICT",
+    ]
 }
 
 #[test]
 fn a_foreign_key_stands_as_it_does_in_every_property() {
     let database = Database::empty();
     database.sql(TABLES);
-    let server: u32 = database.value("SELECT current_setting('server_version_num')").parse().unwrap();
-    let usual = "FOREIGN KEY (a) REFERENCES public.parent (id) ON UPDATE CASCADE ON DELETE RESTRICT";
-    let two = ["public", "child", "k", "a,b", "public", "parent", "x,y", "CASCADE", "RESTRICT"];
+    let server: u32 = database
+        .value("SELECT current_setting('server_version_num')")
+        .parse()
+        .unwrap();
+    let usual =
+        "FOREIGN KEY (a) REFERENCES public.parent (id) ON UPDATE CASCADE ON DELETE RESTRICT";
+    let two = [
+        "public", "child", "k", "a,b", "public", "parent", "x,y", "CASCADE", "RESTRICT",
+    ];
+    #[rustfmt::skip]
     let mut cases = vec![
         ("".to_owned(), key("k"), "absent"),
         (usual.to_owned(), key("k"), "equal"),
@@ -51,7 +60,9 @@ fn a_foreign_key_stands_as_it_does_in_every_property() {
     for (number, (sql, wanted, _)) in cases.iter().enumerate() {
         let name = format!("k{number}");
         if !sql.is_empty() {
-            database.sql(&format!("ALTER TABLE public.child ADD CONSTRAINT {name} {sql}"));
+            database.sql(&format!(
+                "ALTER TABLE public.child ADD CONSTRAINT {name} {sql}"
+            ));
         }
         let mut args = *wanted;
         args[2] = &name;
@@ -60,7 +71,14 @@ fn a_foreign_key_stands_as_it_does_in_every_property() {
     let words = script.words(&database);
     for ((sql, _, expected), words) in cases.iter().zip(&words) {
         let plain = matches!(*expected, "equal" | "absent" | "invalid");
-        assert!(if plain { words[0] == *expected } else { words[0].contains(expected) }, "{sql}: {words:?}");
+        assert!(
+            if plain {
+                words[0] == *expected
+            } else {
+                words[0].contains(expected)
+            },
+            "{sql}: {words:?}"
+        );
     }
 }
 
@@ -81,22 +99,40 @@ fn a_foreign_key_is_added_validated_kept_or_refused() {
         .up("ensure-key", &wanted)
         .words(&database);
     let words: Vec<_> = words.iter().flatten().collect();
-    assert_eq!(words, ["Created", "invalid", "Kept", "Mended", "Kept", "true", "false", "Created"]);
+    assert_eq!(
+        words,
+        [
+            "Created", "invalid", "Kept", "Mended", "Kept", "true", "false", "Created"
+        ]
+    );
     let mut other = wanted;
     other[8] = "CASCADE";
-    Script::default()
-        .up("ensure-key", &other)
-        .fails(&database, 6, "migration-failed", "taken by another constraint");
-    Script::default()
-        .up("require-key", &other)
-        .fails(&database, 6, "check-failed", "seen different: ON DELETE is RESTRICT, not CASCADE");
-    Script::default()
-        .up("require-key", &key("none"))
-        .fails(&database, 6, "check-failed", "seen absent");
-    database.sql("ALTER TABLE public.child DROP CONSTRAINT k; INSERT INTO public.child VALUES (99)");
-    Script::default()
-        .up("ensure-key", &wanted)
-        .fails(&database, 6, "statement-failed", "SQLSTATE: 23503");
+    Script::default().up("ensure-key", &other).fails(
+        &database,
+        6,
+        "migration-failed",
+        "taken by another constraint",
+    );
+    Script::default().up("require-key", &other).fails(
+        &database,
+        6,
+        "check-failed",
+        "seen different: ON DELETE is RESTRICT, not CASCADE",
+    );
+    Script::default().up("require-key", &key("none")).fails(
+        &database,
+        6,
+        "check-failed",
+        "seen absent",
+    );
+    database
+        .sql("ALTER TABLE public.child DROP CONSTRAINT k; INSERT INTO public.child VALUES (99)");
+    Script::default().up("ensure-key", &wanted).fails(
+        &database,
+        6,
+        "statement-failed",
+        "SQLSTATE: 23503",
+    );
 }
 
 #[test]
@@ -117,20 +153,48 @@ fn a_plan_uses_an_index_could_use_it_or_cannot() {
     let words = "SELECT n FROM public.big WHERE to_tsvector('pg_catalog.simple'::regconfig, t) @@ to_tsquery('pg_catalog.simple'::regconfig, $1)";
     let script = Script::default()
         .up("require-plan", &["public", "big_n", by_n, "i:7"])
-        .up("require-plan", &["public", "big_m", "SELECT t FROM public.big WHERE m = 3 AND t <> 'x'"])
+        .up(
+            "require-plan",
+            &[
+                "public",
+                "big_m",
+                "SELECT t FROM public.big WHERE m = 3 AND t <> 'x'",
+            ],
+        )
         .up("require-plan", &["public", "big_words", words, "t:42"])
-        .up("require-plan", &["public", "part_n", "SELECT t FROM public.part WHERE n = 5"])
-        .up("require-plan", &["public", "small_n", "SELECT n FROM public.small WHERE n = 3"])
+        .up(
+            "require-plan",
+            &["public", "part_n", "SELECT t FROM public.part WHERE n = 5"],
+        )
+        .up(
+            "require-plan",
+            &[
+                "public",
+                "small_n",
+                "SELECT n FROM public.small WHERE n = 3",
+            ],
+        )
         .up("query", &["SHOW enable_seqscan"])
         .up("query", &["SHOW enable_bitmapscan"]);
     assert_eq!(script.words(&database)[5..], [["on"], ["on"]]);
-    let findings = database.sql("SELECT kind, subject, expected, seen, met FROM wasmigrate.finding ORDER BY ordinal");
+    let findings = database
+        .sql("SELECT kind, subject, expected, seen, met FROM wasmigrate.finding ORDER BY ordinal");
     let seen: Vec<_> = findings.iter().map(|row| row[3].clone().unwrap()).collect();
     assert_eq!(&seen[..4], ["the plan uses it"; 4]);
-    assert_eq!(seen[4], "usable, but the planner prefers Seq Scan on small on so small a table");
-    assert!(findings.iter().all(|row| row[0].as_deref() == Some("plan") && row[4].as_deref() == Some("t")));
+    assert_eq!(
+        seen[4],
+        "usable, but the planner prefers Seq Scan on small on so small a table"
+    );
+    assert!(
+        findings
+            .iter()
+            .all(|row| row[0].as_deref() == Some("plan") && row[4].as_deref() == Some("t"))
+    );
     assert_eq!(findings[0][1].as_deref(), Some("public.big_n"));
-    assert_eq!(findings[0][2].as_deref(), Some("can serve `SELECT t FROM public.big WHERE n = $1`"));
+    assert_eq!(
+        findings[0][2].as_deref(),
+        Some("can serve `SELECT t FROM public.big WHERE n = $1`")
+    );
 
     let fails = |schema: &str, index: &str, sql: &str, words: &str| {
         Script::default()
@@ -138,19 +202,46 @@ fn a_plan_uses_an_index_could_use_it_or_cannot() {
             .fails(&database, 6, "check-failed", words);
     };
     let not = "expected can serve `SELECT n FROM public.big WHERE t = 'x'`, seen not usable for the query: the plan is Seq Scan on big";
-    fails("public", "big_n", "SELECT n FROM public.big WHERE t = 'x'", not);
-    fails("public", "none", "SELECT n FROM public.big WHERE n = 1", "seen there is no such index");
+    fails(
+        "public",
+        "big_n",
+        "SELECT n FROM public.big WHERE t = 'x'",
+        not,
+    );
+    fails(
+        "public",
+        "none",
+        "SELECT n FROM public.big WHERE n = 1",
+        "seen there is no such index",
+    );
     // an index of that name in another schema is another index
-    fails("twin", "small_n", "SELECT n FROM public.small WHERE n = 3", "seen not usable");
-    fails("twin", "big_n", "SELECT n FROM public.big WHERE n = 3", "seen there is no such index");
+    fails(
+        "twin",
+        "small_n",
+        "SELECT n FROM public.small WHERE n = 3",
+        "seen not usable",
+    );
+    fails(
+        "twin",
+        "big_n",
+        "SELECT n FROM public.big WHERE n = 3",
+        "seen there is no such index",
+    );
 }
 
 #[test]
 fn a_planner_that_the_operator_set_stays_so() {
     let database = Database::empty();
     database.sql("CREATE TABLE public.small AS SELECT n FROM generate_series(1, 5) AS n; CREATE INDEX small_n ON public.small (n)");
-    database.sql(&format!("ALTER DATABASE {} SET enable_indexscan = off", database.name));
-    let plan = [Some("public"), Some("small_n"), Some("SELECT n FROM public.small WHERE n = 3")];
+    database.sql(&format!(
+        "ALTER DATABASE {} SET enable_indexscan = off",
+        database.name
+    ));
+    let plan = [
+        Some("public"),
+        Some("small_n"),
+        Some("SELECT n FROM public.small WHERE n = 3"),
+    ];
     let script = Script::default()
         .step("up", "require-plan", &plan)
         .step("up", "query", &[Some("SHOW enable_indexscan")])
@@ -173,23 +264,108 @@ fn a_check_reads_only() {
          CREATE INDEX i ON public.t (n) WHERE n > 0",
     );
     let fails = |verb: &str, args: &[&str], code: &str, status, words: &str| {
-        Script::default().up(verb, args).fails(&database, status, code, words);
+        Script::default()
+            .up(verb, args)
+            .fails(&database, status, code, words);
     };
     let read_only = "SQLSTATE: 25006";
     let insert = "SELECT * FROM public.insert_one()";
-    fails("require-no-rows", &["x", insert], "statement-failed", 6, read_only);
-    fails("require-latency", &["x", "1000", insert], "statement-failed", 6, read_only);
-    fails("require-no-rows", &["x", "SELECT nextval('public.s')"], "statement-failed", 6, read_only);
-    fails("require-no-rows", &["x", "SELECT n FROM public.t FOR UPDATE"], "statement-failed", 6, read_only);
-    fails("require-plan", &["public", "i", "SELECT n FROM public.t WHERE public.sly()"], "statement-failed", 6, read_only);
-    let sly = ["public", "t", "i", "", "btree", "", "public.sly()", "column", "n", "", ""];
-    let sly: Vec<_> = sly.iter().map(|arg| (!arg.is_empty()).then_some(*arg)).collect();
-    Script::default().step("up", "index-standing", &sly).fails(&database, 6, "statement-failed", read_only);
-    fails("require-no-rows", &["x", "DELETE FROM public.t"], "denied", 7, "a check takes a query that only selects");
-    fails("require-no-rows", &["x", "WITH d AS (DELETE FROM public.t RETURNING n) SELECT n FROM d"], "denied", 7, "only selects");
-    fails("require-plan", &["public", "i", "UPDATE public.t SET n = 1"], "denied", 7, "only selects");
-    fails("require-latency", &["x", "1", "CREATE TABLE public.u ()"], "denied", 7, "only selects");
-    fails("require-no-rows", &["x", "SELECT n INTO public.u FROM public.t"], "statement-failed", 6, "SQLSTATE");
+    fails(
+        "require-no-rows",
+        &["x", insert],
+        "statement-failed",
+        6,
+        read_only,
+    );
+    fails(
+        "require-latency",
+        &["x", "1000", insert],
+        "statement-failed",
+        6,
+        read_only,
+    );
+    fails(
+        "require-no-rows",
+        &["x", "SELECT nextval('public.s')"],
+        "statement-failed",
+        6,
+        read_only,
+    );
+    fails(
+        "require-no-rows",
+        &["x", "SELECT n FROM public.t FOR UPDATE"],
+        "statement-failed",
+        6,
+        read_only,
+    );
+    fails(
+        "require-plan",
+        &["public", "i", "SELECT n FROM public.t WHERE public.sly()"],
+        "statement-failed",
+        6,
+        read_only,
+    );
+    let sly = [
+        "public",
+        "t",
+        "i",
+        "",
+        "btree",
+        "",
+        "public.sly()",
+        "column",
+        "n",
+        "",
+        "",
+    ];
+    let sly: Vec<_> = sly
+        .iter()
+        .map(|arg| (!arg.is_empty()).then_some(*arg))
+        .collect();
+    Script::default().step("up", "index-standing", &sly).fails(
+        &database,
+        6,
+        "statement-failed",
+        read_only,
+    );
+    fails(
+        "require-no-rows",
+        &["x", "DELETE FROM public.t"],
+        "denied",
+        7,
+        "a check takes a query that only selects",
+    );
+    fails(
+        "require-no-rows",
+        &[
+            "x",
+            "WITH d AS (DELETE FROM public.t RETURNING n) SELECT n FROM d",
+        ],
+        "denied",
+        7,
+        "only selects",
+    );
+    fails(
+        "require-plan",
+        &["public", "i", "UPDATE public.t SET n = 1"],
+        "denied",
+        7,
+        "only selects",
+    );
+    fails(
+        "require-latency",
+        &["x", "1", "CREATE TABLE public.u ()"],
+        "denied",
+        7,
+        "only selects",
+    );
+    fails(
+        "require-no-rows",
+        &["x", "SELECT n INTO public.u FROM public.t"],
+        "statement-failed",
+        6,
+        "SQLSTATE",
+    );
     // what comes after a check may write again, and rows opened before it read on
     Script::default()
         .up("open", &["a", "SELECT n FROM generate_series(1, 30) AS n"])
@@ -198,7 +374,10 @@ fn a_check_reads_only() {
         .up("read-on", &["a"])
         .up("execute", &["INSERT INTO public.t VALUES (3)"])
         .answers(&database);
-    assert_eq!(database.value("SELECT string_agg(n::text, ' ') FROM public.t"), "3");
+    assert_eq!(
+        database.value("SELECT string_agg(n::text, ' ') FROM public.t"),
+        "3"
+    );
 }
 
 #[test]
@@ -207,27 +386,56 @@ fn findings_are_recorded_of_runs_that_fail_too() {
     database.sql("CREATE TABLE public.t AS SELECT 1 AS n");
     let sleep = "SELECT pg_sleep(0.05)";
     Script::default()
-        .up("require-no-rows", &["first ~ \u{1b}[31m", "SELECT n FROM public.t WHERE n = $1", "i:2"])
+        .up(
+            "require-no-rows",
+            &[
+                "first ~ \u{1b}[31m",
+                "SELECT n FROM public.t WHERE n = $1",
+                "i:2",
+            ],
+        )
         .up("require-latency", &["slow enough", "600000", sleep])
         .up("require-no-rows", &["second", "SELECT n FROM public.t"])
-        .up("require-no-rows", &["never asked", "SELECT n FROM public.t"])
+        .up(
+            "require-no-rows",
+            &["never asked", "SELECT n FROM public.t"],
+        )
         .fails(&database, 6, "check-failed", "no-rows second");
-    let findings = database.sql("SELECT phase, kind, subject, expected, met FROM wasmigrate.finding ORDER BY ordinal");
-    let findings: Vec<Vec<_>> = findings.iter().map(|row| row.iter().flatten().map(String::as_str).collect()).collect();
-    assert_eq!(findings, [
-        vec!["up", "no-rows", "first \u{fffd} \u{1b}[31m", "no row", "t"],
-        vec!["up", "latency", "slow enough", "at most 600000 ms", "t"],
-        vec!["up", "no-rows", "second", "no row", "f"],
-    ]);
+    let findings = database
+        .sql("SELECT phase, kind, subject, expected, met FROM wasmigrate.finding ORDER BY ordinal");
+    let findings: Vec<Vec<_>> = findings
+        .iter()
+        .map(|row| row.iter().flatten().map(String::as_str).collect())
+        .collect();
+    assert_eq!(
+        findings,
+        [
+            vec!["up", "no-rows", "first \u{fffd} \u{1b}[31m", "no row", "t"],
+            vec!["up", "latency", "slow enough", "at most 600000 ms", "t"],
+            vec!["up", "no-rows", "second", "no row", "f"],
+        ]
+    );
     let ended = Script::default()
         .up("require-latency", &["too slow", "1", sleep])
         .fails(&database, 6, "check-failed", "latency too slow");
-    assert!(ended.stderr.contains("expected at most 1 ms, seen "), "{ended:?}");
+    assert!(
+        ended.stderr.contains("expected at most 1 ms, seen "),
+        "{ended:?}"
+    );
     // what verify requires fails it, and stays applied
-    let script = Script::default().step("verify", "require-no-rows", &[Some("third"), Some("SELECT n FROM public.t")]);
+    let script = Script::default().step(
+        "verify",
+        "require-no-rows",
+        &[Some("third"), Some("SELECT n FROM public.t")],
+    );
     script.write(&database);
-    let ended = database.run(probe::folder(), &["up"]).failed(6, "verification-failed");
-    assert!(ended.stderr.contains("expected no row, seen 1 row"), "{ended:?}");
+    let ended = database
+        .run(probe::folder(), &["up"])
+        .failed(6, "verification-failed");
+    assert!(
+        ended.stderr.contains("expected no row, seen 1 row"),
+        "{ended:?}"
+    );
     let last = "SELECT concat_ws(' ', phase, subject, met) FROM wasmigrate.finding ORDER BY run_id DESC LIMIT 1";
     assert_eq!(database.value(last), "verify third f");
     database.run(probe::folder(), &["down"]).ok();
@@ -236,9 +444,12 @@ fn findings_are_recorded_of_runs_that_fail_too() {
 #[test]
 fn a_huge_text_of_a_guest_is_cut() {
     let database = Database::empty();
-    let ended = Script::default()
-        .up("fail-huge", &["20000000"])
-        .fails(&database, 6, "migration-failed", "failed: xxxx");
+    let ended = Script::default().up("fail-huge", &["20000000"]).fails(
+        &database,
+        6,
+        "migration-failed",
+        "failed: xxxx",
+    );
     assert!(ended.stderr.len() < 20_000);
     let json = database.run(probe::folder(), &["up", "--json"]);
     assert!(json.stdout.len() < 20_000);

@@ -16,6 +16,7 @@ const TYPES: &str = "
     CREATE TYPE public.span AS RANGE (subtype = timestamptz);";
 
 /// A type and some of its values, as an author would write them.
+#[rustfmt::skip]
 const VALUES: &[(&str, &[&str])] = &[
     ("boolean", &["true", "f", "yes"]),
     ("smallint", &["-32768", "32767"]),
@@ -112,10 +113,13 @@ fn types(database: &Database) -> Vec<(&'static str, &'static [&'static str])> {
     }
     database.sql(TYPES);
     let known = |name: &str| {
-        database.value(&format!("SELECT to_regtype({})", literal(name))) != ""
-            || name.contains('(')
+        database.value(&format!("SELECT to_regtype({})", literal(name))) != "" || name.contains('(')
     };
-    let there: Vec<_> = VALUES.iter().copied().filter(|(name, _)| known(name)).collect();
+    let there: Vec<_> = VALUES
+        .iter()
+        .copied()
+        .filter(|(name, _)| known(name))
+        .collect();
     assert!(there.len() > 75, "{}", there.len());
     there
 }
@@ -161,13 +165,13 @@ fn every_type_arrives_as_psql_shows_it() {
     let mut script = Script::default();
     for (number, (name, values)) in types.iter().enumerate() {
         let table = format!("public.v{number}");
-        database.sql(&format!("CREATE TABLE {table} (n int, v {name}, b bytea, f float8, w timestamptz)"));
+        database.sql(&format!(
+            "CREATE TABLE {table} (n int, v {name}, b bytea, f float8, w timestamptz)"
+        ));
         let all = "n, v, b, f, w, NULL::uuid AS u, v AS v";
         for (n, value) in values.iter().map(Some).chain([None]).enumerate() {
             // buffered, among columns of binary form
-            let insert = format!(
-                "INSERT INTO {table} VALUES ($1, $2, $3, $4, $5) RETURNING {all}"
-            );
+            let insert = format!("INSERT INTO {table} VALUES ($1, $2, $3, $4, $5) RETURNING {all}");
             let n = format!("i:{n}");
             let value = value.map(|value| format!("t:{value}"));
             let rest = ["x:00ff", "f:0.1", "-infinity"];
@@ -182,10 +186,13 @@ fn every_type_arrives_as_psql_shows_it() {
             .up("query", &[&format!("SELECT {all} FROM {table} ORDER BY n")])
             .up("query", &[&format!("SELECT v FROM {table} ORDER BY n")])
             .up("query", &[&format!("UPDATE {table} SET v = v RETURNING v")])
-            .up("query", &[&format!(
-                "WITH gone AS (DELETE FROM {table} WHERE n < 0 RETURNING v)
+            .up(
+                "query",
+                &[&format!(
+                    "WITH gone AS (DELETE FROM {table} WHERE n < 0 RETURNING v)
                  SELECT v FROM {table} UNION ALL SELECT v FROM gone"
-            )]);
+                )],
+            );
     }
     let answers = script.answers(&database);
     let mut step = 0;
@@ -204,14 +211,25 @@ fn every_type_arrives_as_psql_shows_it() {
         step += 1;
         let cells: Vec<_> = of(step).collect();
         for (n, (line, shown)) in cells.chunks(7).zip(&shown).enumerate() {
-            assert_line(&database, line, n, shown.as_deref(), &format!("{name} {n}, cursor"));
+            assert_line(
+                &database,
+                line,
+                n,
+                shown.as_deref(),
+                &format!("{name} {n}, cursor"),
+            );
         }
         assert_eq!(cells.len(), 7 * shown.len(), "{name}");
         for way in ["alone", "updated", "with"] {
             step += 1;
             assert_eq!(of(step).count(), shown.len(), "{name}, {way}");
             for (n, (answer, shown)) in of(step).zip(&shown).enumerate() {
-                assert_shown(&database, answer, shown.as_deref(), &format!("{name} {n}, {way}"));
+                assert_shown(
+                    &database,
+                    answer,
+                    shown.as_deref(),
+                    &format!("{name} {n}, {way}"),
+                );
             }
         }
     }
@@ -219,14 +237,32 @@ fn every_type_arrives_as_psql_shows_it() {
 }
 
 #[track_caller]
-fn assert_line(database: &Database, line: &[impl std::borrow::Borrow<Answer>], n: usize, shown: Option<&str>, what: &str) {
+fn assert_line(
+    database: &Database,
+    line: &[impl std::borrow::Borrow<Answer>],
+    n: usize,
+    shown: Option<&str>,
+    what: &str,
+) {
     let line: Vec<&Answer> = line.iter().map(|answer| answer.borrow()).collect();
     let names: Vec<_> = line.iter().map(|answer| answer.name.as_str()).collect();
     assert_eq!(names, ["n", "v", "b", "f", "w", "u", "v"], "{what}");
-    assert_eq!(line[0].value.as_deref(), Some(n.to_string().as_str()), "{what}");
+    assert_eq!(
+        line[0].value.as_deref(),
+        Some(n.to_string().as_str()),
+        "{what}"
+    );
     assert_shown(database, line[1], shown, what);
-    assert_eq!((line[2].kind.as_str(), line[2].value.as_deref()), ("bytes", Some("\\x00ff")), "{what}");
-    assert_eq!((line[3].kind.as_str(), line[3].value.as_deref()), ("float64", Some("1e-1")), "{what}");
+    assert_eq!(
+        (line[2].kind.as_str(), line[2].value.as_deref()),
+        ("bytes", Some("\\x00ff")),
+        "{what}"
+    );
+    assert_eq!(
+        (line[3].kind.as_str(), line[3].value.as_deref()),
+        ("float64", Some("1e-1")),
+        "{what}"
+    );
     assert_eq!(line[4].value, Some(i64::MIN.to_string()), "{what}");
     assert_eq!(line[5].value, None, "{what}");
     assert_shown(database, line[6], shown, what);
@@ -249,8 +285,20 @@ fn rows_without_a_name_or_a_type_arrive_as_psql_shows_them() {
     for select in selects {
         script = script
             .up("query", &[&format!("SELECT {select}")])
-            .up("query", &[&format!("INSERT INTO public.t VALUES (1) RETURNING {select}, a")])
-            .up("query", &[&format!("INSERT INTO public.t VALUES ($1) RETURNING {select}, a, $2::numeric"), "i:5", "t:1.50"]);
+            .up(
+                "query",
+                &[&format!(
+                    "INSERT INTO public.t VALUES (1) RETURNING {select}, a"
+                )],
+            )
+            .up(
+                "query",
+                &[
+                    &format!("INSERT INTO public.t VALUES ($1) RETURNING {select}, a, $2::numeric"),
+                    "i:5",
+                    "t:1.50",
+                ],
+            );
     }
     let words = script.words(&database);
     for (select, words) in selects.iter().zip(words.chunks(3)) {
@@ -265,20 +313,86 @@ fn rows_without_a_name_or_a_type_arrive_as_psql_shows_them() {
 #[test]
 fn a_parameter_takes_the_type_that_the_statement_asks_for() {
     let database = Database::empty();
-    database.sql("CREATE TABLE public.t (a int8, b float8, c bool, d bytea, e numeric, f text, g int4[])");
+    database.sql(
+        "CREATE TABLE public.t (a int8, b float8, c bool, d bytea, e numeric, f text, g int4[])",
+    );
     let all = "RETURNING a, b, c, d, e, f, g";
     let words = Script::default()
-        .up("query", &[&format!("INSERT INTO public.t VALUES ($1, $2, $3, $4, $5, $6, $7) {all}"),
-            "i:-9223372036854775808", "f:1e300", "b:true", "x:5c00", "f:NaN", "i:12", "t:{1,2}"])
-        .up("query", &[&format!("INSERT INTO public.t VALUES ($1, $2, $3, $4, $5, $6, $7) {all}"),
-            "t:77", "t:1e-3", "t:off", "t:\\x01", "i:5", "t:it's \\ $1 E'\\n' é🦀", "t:{}"])
-        .up("query", &["SELECT $1::int + $2::int, $3 || $4, 7 = ANY ($5::int[]), $1::text", "i:40", "t:2", "t:a", "t:b", "t:{1,7}"])
-        .up("query", &["SELECT count(*) FROM public.t WHERE a = $1 AND f LIKE $2", "i:77", "t:it%"])
-        .up("execute", &["UPDATE public.t SET f = $1 WHERE a = $2", "t:x", "i:77"])
+        .up(
+            "query",
+            &[
+                &format!("INSERT INTO public.t VALUES ($1, $2, $3, $4, $5, $6, $7) {all}"),
+                "i:-9223372036854775808",
+                "f:1e300",
+                "b:true",
+                "x:5c00",
+                "f:NaN",
+                "i:12",
+                "t:{1,2}",
+            ],
+        )
+        .up(
+            "query",
+            &[
+                &format!("INSERT INTO public.t VALUES ($1, $2, $3, $4, $5, $6, $7) {all}"),
+                "t:77",
+                "t:1e-3",
+                "t:off",
+                "t:\\x01",
+                "i:5",
+                "t:it's \\ $1 E'\\n' é🦀",
+                "t:{}",
+            ],
+        )
+        .up(
+            "query",
+            &[
+                "SELECT $1::int + $2::int, $3 || $4, 7 = ANY ($5::int[]), $1::text",
+                "i:40",
+                "t:2",
+                "t:a",
+                "t:b",
+                "t:{1,7}",
+            ],
+        )
+        .up(
+            "query",
+            &[
+                "SELECT count(*) FROM public.t WHERE a = $1 AND f LIKE $2",
+                "i:77",
+                "t:it%",
+            ],
+        )
+        .up(
+            "execute",
+            &["UPDATE public.t SET f = $1 WHERE a = $2", "t:x", "i:77"],
+        )
         .words(&database);
     let least = i64::MIN.to_string();
-    assert_eq!(words[0], [least.as_str(), "1e300", "true", "\\x5c00", "NaN", "12", "{1,2}"]);
-    assert_eq!(words[1], ["77", "1e-3", "false", "\\x01", "5", "it's \\ $1 E'\\n' é🦀", "{}"]);
+    assert_eq!(
+        words[0],
+        [
+            least.as_str(),
+            "1e300",
+            "true",
+            "\\x5c00",
+            "NaN",
+            "12",
+            "{1,2}"
+        ]
+    );
+    assert_eq!(
+        words[1],
+        [
+            "77",
+            "1e-3",
+            "false",
+            "\\x01",
+            "5",
+            "it's \\ $1 E'\\n' é🦀",
+            "{}"
+        ]
+    );
     assert_eq!(words[2], ["42", "ab", "true", "40"]);
     assert_eq!(words[3], ["1"]);
     assert_eq!(words[4], ["1"]);
@@ -288,23 +402,108 @@ fn a_parameter_takes_the_type_that_the_statement_asks_for() {
 fn what_a_statement_cannot_take_is_refused() {
     let database = Database::empty();
     database.sql("CREATE TABLE public.t (a int, m int4multirange)");
-    let words = Script::default().up("many-parameters", &["65535"]).words(&database);
+    let words = Script::default()
+        .up("many-parameters", &["65535"])
+        .words(&database);
     assert_eq!(words[0], ["65535"]);
     let fails = |verb: &str, args: &[&str], status, code, words: &str| {
-        Script::default().up(verb, args).fails(&database, status, code, words);
+        Script::default()
+            .up(verb, args)
+            .fails(&database, status, code, words);
     };
-    fails("many-parameters", &["65536"], 6, "call-unsupported", "at most 65535 parameters, not 65536");
-    fails("execute", &["SELECT $1::text", "nul:a~b"], 6, "statement-failed", "0x00");
-    fails("query", &["SELECT $1::text", "nul:a~b"], 6, "statement-failed", "0x00");
-    fails("query", &["INSERT INTO public.t VALUES (1) RETURNING m, $1::text", "nul:a~b"], 6, "statement-failed", "SQLSTATE");
-    fails("execute", &["SELECT 1; SELECT 2"], 6, "statement-failed", "multiple commands");
-    fails("query", &["SELECT 1; SELECT 2"], 6, "statement-failed", "multiple commands");
-    fails("query", &["INSERT INTO public.t VALUES (1) RETURNING m; COMMIT"], 6, "statement-failed", "multiple commands");
-    fails("require-no-rows", &["x", "SELECT 1; COMMIT"], 6, "statement-failed", "multiple commands");
-    fails("query", &["SELECT $1::int", "t:x"], 6, "statement-failed", "SQLSTATE: 22P02");
-    fails("query", &["SELECT $1::int + $2::int", "i:1"], 6, "statement-failed", "SQLSTATE");
-    fails("query", &["INSERT INTO public.t VALUES (1)"], 6, "call-unsupported", "use execute");
-    fails("query", &["SELECT FROM public.t"], 6, "call-unsupported", "returns no columns");
-    fails("query", &["CREATE TABLE public.u ()"], 6, "call-unsupported", "use execute");
+    fails(
+        "many-parameters",
+        &["65536"],
+        6,
+        "call-unsupported",
+        "at most 65535 parameters, not 65536",
+    );
+    fails(
+        "execute",
+        &["SELECT $1::text", "nul:a~b"],
+        6,
+        "statement-failed",
+        "0x00",
+    );
+    fails(
+        "query",
+        &["SELECT $1::text", "nul:a~b"],
+        6,
+        "statement-failed",
+        "0x00",
+    );
+    fails(
+        "query",
+        &[
+            "INSERT INTO public.t VALUES (1) RETURNING m, $1::text",
+            "nul:a~b",
+        ],
+        6,
+        "statement-failed",
+        "SQLSTATE",
+    );
+    fails(
+        "execute",
+        &["SELECT 1; SELECT 2"],
+        6,
+        "statement-failed",
+        "multiple commands",
+    );
+    fails(
+        "query",
+        &["SELECT 1; SELECT 2"],
+        6,
+        "statement-failed",
+        "multiple commands",
+    );
+    fails(
+        "query",
+        &["INSERT INTO public.t VALUES (1) RETURNING m; COMMIT"],
+        6,
+        "statement-failed",
+        "multiple commands",
+    );
+    fails(
+        "require-no-rows",
+        &["x", "SELECT 1; COMMIT"],
+        6,
+        "statement-failed",
+        "multiple commands",
+    );
+    fails(
+        "query",
+        &["SELECT $1::int", "t:x"],
+        6,
+        "statement-failed",
+        "SQLSTATE: 22P02",
+    );
+    fails(
+        "query",
+        &["SELECT $1::int + $2::int", "i:1"],
+        6,
+        "statement-failed",
+        "SQLSTATE",
+    );
+    fails(
+        "query",
+        &["INSERT INTO public.t VALUES (1)"],
+        6,
+        "call-unsupported",
+        "use execute",
+    );
+    fails(
+        "query",
+        &["SELECT FROM public.t"],
+        6,
+        "call-unsupported",
+        "returns no columns",
+    );
+    fails(
+        "query",
+        &["CREATE TABLE public.u ()"],
+        6,
+        "call-unsupported",
+        "use execute",
+    );
     assert_eq!(database.value("SELECT count(*) FROM public.t"), "0");
 }

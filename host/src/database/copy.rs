@@ -89,10 +89,7 @@ impl CopyIn {
 pub fn check(batch: &Batch) -> Result<(), String> {
     // an empty line each would go out, as many as the guest likes to claim
     if batch.columns.is_empty() && batch.length > 0 {
-        return Err(format!(
-            "the batch has {} rows and no column",
-            batch.length
-        ));
+        return Err(format!("the batch has {} rows and no column", batch.length));
     }
     for (place, column) in batch.columns.iter().enumerate() {
         let bad = |what: &str| Err(format!("column {} of the batch {what}", place + 1));

@@ -134,7 +134,9 @@ impl Plan {
                 {
                     self.scans.push(format!("{kind} on {table}"));
                 }
-                fields.values().for_each(|value| self.collect(value, schema));
+                fields
+                    .values()
+                    .for_each(|value| self.collect(value, schema));
             }
             _ => {}
         }

@@ -223,8 +223,11 @@ fn compare_index(spec: &IndexSpec, found: &FoundIndex) -> Result<Pairs, String> 
         return differs("its INCLUDE", &spec.include.join(", "), &include.join(", "));
     }
     let names: Vec<&str> = keys.iter().map(|key| key.expression.as_str()).collect();
-    if let Some(number) = collated(found.definition.as_deref().unwrap_or_default(), method, &names)
-    {
+    if let Some(number) = collated(
+        found.definition.as_deref().unwrap_or_default(),
+        method,
+        &names,
+    ) {
         return Err(format!("its key {number} has a collation of its own"));
     }
     let mut pairs = Pairs::new();
@@ -291,7 +294,9 @@ fn compare_key(
     }
     if let Some(parameters) = &key.parameters {
         let seen = parameters.join(", ");
-        return Err(format!("its key {number} has operator class parameters ({seen})"));
+        return Err(format!(
+            "its key {number} has operator class parameters ({seen})"
+        ));
     }
     Ok(pair)
 }

@@ -39,7 +39,12 @@ impl Answers {
         }
     }
 
-    fn push(&mut self, place: i64, (name, type_name, kind): (&str, &str, &str), value: Option<String>) {
+    fn push(
+        &mut self,
+        place: i64,
+        (name, type_name, kind): (&str, &str, &str),
+        value: Option<String>,
+    ) {
         self.rows.push([
             self.step.into(),
             self.line.into(),
@@ -88,7 +93,10 @@ fn cell(column: &Column, row: usize) -> (&'static str, Option<String>) {
         ColumnData::Timestamp(values) => ("timestamp", values[row].to_string()),
         ColumnData::Text(values) => ("text", String::from_utf8_lossy(&span(values)).into_owned()),
         ColumnData::Bytes(values) => {
-            let digits = span(values).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+            let digits = span(values)
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>();
             ("bytes", format!("\\x{digits}"))
         }
     };

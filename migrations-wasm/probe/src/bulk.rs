@@ -97,7 +97,9 @@ fn texts(values: &[Option<&str>]) -> Column {
     for (row, value) in values.iter().enumerate() {
         validity[row / 8] |= u8::from(value.is_some()) << (row % 8);
     }
-    let bytes = values.iter().map(|value| value.unwrap_or_default().as_bytes());
+    let bytes = values
+        .iter()
+        .map(|value| value.unwrap_or_default().as_bytes());
     column(validity, ColumnData::Text(var(bytes)))
 }
 
@@ -105,12 +107,50 @@ fn texts(values: &[Option<&str>]) -> Column {
 fn kinds() -> Batch {
     let nulls = || vec![0b1111_1101, 0b1111_1101];
     let extremes = [i64::MIN, 0, i64::MAX, -1, 1, 0, 0, 0, 0, 0];
-    let floats = [0.1, 0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, 1e300, 5e-324, 1.0, 0.0];
-    let moments = [0, 0, i64::MAX, i64::MIN, -1, 1_500_000, -64_464_465_600_000_000, 86_400_000_000, 1, 0];
-    let words = ["tab\there", "", "line\nfeed", "back\\slash", "\\N", "\\.", "\r", "", "é漢🦀", "NULL"];
-    let bytes: [&[u8]; 10] = [b"\0\xff", b"", b"\t\n\\", b"", b"x", b"\\x", b"\r", b"'", b"\"", b""];
+    let floats = [
+        0.1,
+        0.0,
+        f64::NAN,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        -0.0,
+        1e300,
+        5e-324,
+        1.0,
+        0.0,
+    ];
+    let moments = [
+        0,
+        0,
+        i64::MAX,
+        i64::MIN,
+        -1,
+        1_500_000,
+        -64_464_465_600_000_000,
+        86_400_000_000,
+        1,
+        0,
+    ];
+    let words = [
+        "tab\there",
+        "",
+        "line\nfeed",
+        "back\\slash",
+        "\\N",
+        "\\.",
+        "\r",
+        "",
+        "é漢🦀",
+        "NULL",
+    ];
+    let bytes: [&[u8]; 10] = [
+        b"\0\xff", b"", b"\t\n\\", b"", b"x", b"\\x", b"\r", b"'", b"\"", b"",
+    ];
     let columns = vec![
-        column(nulls(), ColumnData::Boolean((0..10).map(|row| row % 3 == 0).collect())),
+        column(
+            nulls(),
+            ColumnData::Boolean((0..10).map(|row| row % 3 == 0).collect()),
+        ),
         column(nulls(), ColumnData::Int64(extremes.to_vec())),
         column(nulls(), ColumnData::Float64(floats.to_vec())),
         column(nulls(), ColumnData::Timestamp(moments.to_vec())),
@@ -118,5 +158,8 @@ fn kinds() -> Batch {
         column(nulls(), ColumnData::Text(var(words.map(str::as_bytes)))),
         column(nulls(), ColumnData::Bytes(var(bytes))),
     ];
-    Batch { length: 10, columns }
+    Batch {
+        length: 10,
+        columns,
+    }
 }

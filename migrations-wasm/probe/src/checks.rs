@@ -57,7 +57,9 @@ pub fn step(verb: &str, args: &Args, answers: &mut Answers) -> Result<()> {
         "require-key" => key(args)?.require()?,
         "drop-key" => answers.say(key(args)?.drop()?),
         "ensure-extension" => {
-            let there = Extension::new(args.name(0)?).schema(args.name(1)?).ensure()?;
+            let there = Extension::new(args.name(0)?)
+                .schema(args.name(1)?)
+                .ensure()?;
             answers.say(format!("{} {}", there.schema, there.created));
         }
         "drop-extension" => answers.say(Extension::new(args.name(0)?).drop_if_created()?),
@@ -105,7 +107,10 @@ fn index(args: &Args) -> Result<Index> {
             "column" => Key::column(args.name(place + 1)?),
             _ => Key::expression(expr::sql(args.text(place + 1)?)),
         };
-        if let Some((schema, name)) = args.optional(place + 2).and_then(|class| class.split_once('.')) {
+        if let Some((schema, name)) = args
+            .optional(place + 2)
+            .and_then(|class| class.split_once('.'))
+        {
             key = key.operator_class(&OperatorClass::new(schema, name));
         }
         key = match args.optional(place + 3).unwrap_or_default() {

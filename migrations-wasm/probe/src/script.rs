@@ -42,9 +42,7 @@ impl Args {
     pub fn names(&self, place: usize) -> Vec<&'static str> {
         let list = self.optional(place).unwrap_or_default();
         let names = list.split(',').filter(|name| !name.is_empty());
-        names
-            .map(|name| &*String::leak(name.to_owned()))
-            .collect()
+        names.map(|name| &*String::leak(name.to_owned())).collect()
     }
 
     /// The arguments from a place on.
@@ -54,7 +52,10 @@ impl Args {
 
     /// The arguments from a place on as parameters: `i:5`, `f:1.5`, `b:true`, `x:00ff`, else text.
     pub fn params(&self, place: usize) -> Result<Vec<Value>> {
-        self.rest(place).iter().map(|arg| value(arg.as_deref())).collect()
+        self.rest(place)
+            .iter()
+            .map(|arg| value(arg.as_deref()))
+            .collect()
     }
 }
 

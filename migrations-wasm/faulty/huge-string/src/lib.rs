@@ -47,7 +47,11 @@ impl Migration for HugeString {
                 execute(format!("SELECT {}", Literal(&huge)), params![])?;
             }
             Place::Parameter => {
-                let rest = if past { PARAMETER_LEAST } else { PARAMETER_MOST };
+                let rest = if past {
+                    PARAMETER_LEAST
+                } else {
+                    PARAMETER_MOST
+                };
                 let huge = "x".repeat(length - READ.len() - rest);
                 execute(READ, params![huge])?;
             }
