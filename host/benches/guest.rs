@@ -11,7 +11,7 @@
 )]
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -208,11 +208,14 @@ fn table() {
         Into::into,
     );
     let median = |name: &str| -> Option<f64> {
-        let file = target
-            .join("criterion/guest")
-            .join(name)
-            .join("new/estimates.json");
-        let text = std::fs::read_to_string(file).ok()?;
+        let file = |folder: &PathBuf| {
+            let file = folder
+                .join("criterion/guest")
+                .join(name)
+                .join("new/estimates.json");
+            std::fs::read_to_string(file).ok()
+        };
+        let text = folders.iter().find_map(file)?;
         let estimates: serde_json::Value = serde_json::from_str(&text).ok()?;
         estimates.pointer("/median/point_estimate")?.as_f64()
     };

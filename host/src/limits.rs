@@ -15,7 +15,7 @@ const MIB: u64 = 1024 * 1024;
 /// `[limits]`, up to its maximum, and a reviewer sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// `memory`: bytes of linear memory. Default 256MiB, at most 2GiB.
+    /// `memory`: bytes of linear memory, of all memories together. Default 256MiB, at most 2GiB.
     pub memory: u64,
     /// `guest-time`: how long the guest's own code may compute, the server's time apart. Default 60s, at most 1h.
     pub guest_time: Duration,
@@ -29,7 +29,7 @@ pub struct Limits {
     pub rows: u64,
     /// `row-bytes`: bytes of one batch of rows. Default 64MiB, at most 512MiB.
     pub row_bytes: u64,
-    /// `log-bytes`: bytes of log messages in a run. Default 1MiB, at most 64MiB.
+    /// `log-bytes`: bytes of log messages and findings in a run, with a line's end each. Default 1MiB, at most 64MiB.
     pub log_bytes: u64,
 }
 

@@ -106,6 +106,7 @@ fn an_index_stands_as_it_does_in_every_property() {
     let ab = [column("a"), column("b")];
     let lower = [expression("lower(b)")];
     let same = |name| index(name, false, "btree", "", None, &ab);
+    #[rustfmt::skip]
     let cases = [
         ("", same("i"), "absent"),
         ("CREATE INDEX i ON public.t (a, b)", same("i"), "equal"),

@@ -11,6 +11,7 @@ use crate::processes::Running;
 use crate::support::{Database, Ended, VERSIONS, WASMIGRATE, build, only, root, white_cross};
 
 /// The guests whose `up` fails: the setting, the exit status, the code, and what the message says.
+#[rustfmt::skip]
 const FAILING: &[(&str, &str, i32, &str, &str)] = &[
     ("endless-loop", "", 7, "limit-guest-time", "guest-time = 2s"),
     (

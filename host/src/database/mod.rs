@@ -6,6 +6,7 @@ mod columns;
 pub mod connect;
 mod copy;
 mod failure;
+mod found;
 pub mod history;
 pub mod locks;
 mod passfile;

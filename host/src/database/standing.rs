@@ -5,9 +5,8 @@
 //! `EXPLAIN (VERBOSE)` without execution, and their printed forms must be the same. So casts,
 //! parentheses and spelling make no difference, and no text of ours has to be parsed.
 
-use serde::Deserialize;
-
 use super::failure::Failure;
+use super::found::{FIND_FOREIGN_KEY, FIND_INDEX, FoundForeignKey, FoundIndex, FoundKey};
 use super::session::Session;
 use super::{label, qualified, quoted};
 
@@ -84,91 +83,6 @@ pub struct ForeignKeySpec {
     pub on_update: &'static str,
     /// ON DELETE.
     pub on_delete: &'static str,
-}
-
-#[derive(Deserialize)]
-struct FoundIndex {
-    kind: String,
-    schema: Option<String>,
-    table: Option<String>,
-    method: Option<String>,
-    unique: Option<bool>,
-    valid: Option<bool>,
-    nulls_not_distinct: Option<bool>,
-    options: Option<Vec<String>>,
-    exclusion: Option<bool>,
-    immediate: Option<bool>,
-    definition: Option<String>,
-    predicate: Option<String>,
-    keys: Option<Vec<FoundKey>>,
-}
-
-#[derive(Deserialize)]
-struct FoundKey {
-    is_key: bool,
-    column: Option<String>,
-    expression: String,
-    opclass: Option<String>,
-    opclass_schema: Option<String>,
-    opclass_default: Option<bool>,
-    parameters: Option<Vec<String>>,
-    option: Option<i16>,
-}
-
-const FIND_INDEX: &str = "\
-    SELECT json_build_object('kind', c.relkind, 'schema', tn.nspname, 'table', t.relname, \
-      'method', am.amname, 'unique', i.indisunique, 'valid', i.indisvalid AND i.indisready, \
-      'nulls_not_distinct', coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false), \
-      'options', c.reloptions, 'exclusion', i.indisexclusion, 'immediate', i.indimmediate, \
-      'definition', pg_get_indexdef(i.indexrelid), 'predicate', pg_get_expr(i.indpred, i.indrelid), \
-      'keys', (SELECT json_agg(json_build_object( \
-          'is_key', k.n <= i.indnkeyatts, 'column', a.attname, \
-          'expression', pg_get_indexdef(i.indexrelid, k.n::int, false), \
-          'opclass', o.opcname, 'opclass_schema', opn.nspname, 'opclass_default', o.opcdefault, \
-          'parameters', own.attoptions, 'option', i.indoption[k.n - 1]) ORDER BY k.n) \
-        FROM generate_series(1, i.indnatts) AS k(n) \
-          LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k.n - 1] \
-            AND i.indkey[k.n - 1] <> 0 \
-          LEFT JOIN pg_attribute own ON own.attrelid = i.indexrelid AND own.attnum = k.n \
-          LEFT JOIN pg_opclass o ON k.n <= i.indnkeyatts AND o.oid = i.indclass[k.n - 1] \
-          LEFT JOIN pg_namespace opn ON opn.oid = o.opcnamespace))::text \
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-      LEFT JOIN pg_index i ON i.indexrelid = c.oid LEFT JOIN pg_am am ON am.oid = c.relam \
-      LEFT JOIN pg_class t ON t.oid = i.indrelid LEFT JOIN pg_namespace tn ON tn.oid = t.relnamespace \
-    WHERE n.nspname = $1 AND c.relname = $2";
-
-const FIND_FOREIGN_KEY: &str = "\
-    SELECT json_build_object('kind', k.contype, 'schema', rn.nspname, 'table', r.relname, \
-      'columns', (SELECT json_agg(a.attname ORDER BY u.n) FROM unnest(k.conkey) WITH ORDINALITY AS u(num, n) \
-        JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.num), \
-      'referenced_columns', (SELECT json_agg(a.attname ORDER BY u.n) \
-        FROM unnest(k.confkey) WITH ORDINALITY AS u(num, n) \
-        JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.num), \
-      'on_update', k.confupdtype, 'on_delete', k.confdeltype, 'match', k.confmatchtype, \
-      'deferrable', k.condeferrable, 'validated', k.convalidated, \
-      'special', (to_jsonb(k) ->> 'confdelsetcols') IS NOT NULL \
-        OR coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false) \
-        OR NOT coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true))::text \
-    FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid \
-      JOIN pg_namespace n ON n.oid = c.relnamespace \
-      LEFT JOIN pg_class r ON r.oid = k.confrelid LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace \
-    WHERE n.nspname = $1 AND c.relname = $2 AND k.conname = $3";
-
-#[derive(Deserialize)]
-struct FoundForeignKey {
-    kind: String,
-    schema: Option<String>,
-    table: Option<String>,
-    columns: Option<Vec<String>>,
-    referenced_columns: Option<Vec<String>>,
-    on_update: String,
-    on_delete: String,
-    #[serde(rename = "match")]
-    matching: String,
-    deferrable: bool,
-    validated: bool,
-    /// What newer servers know: SET NULL of some columns, a PERIOD, NOT ENFORCED.
-    special: bool,
 }
 
 /// The actions as `pg_constraint.confupdtype` abbreviates them. Source: PostgreSQL, pg_constraint.
@@ -453,8 +367,22 @@ impl std::fmt::Display for IndexSpec {
                 Target::Column(name) => write!(f, "{comma}{}", quoted(name))?,
                 Target::Expression(sql) => write!(f, "{comma}{sql}")?,
             }
+            if let Some((schema, name)) = &key.operator_class {
+                write!(f, " {}", label(schema, name))?;
+            }
+            // the order that goes without saying: ascending and NULLs last, or both turned round
+            let descending = if key.descending { " desc" } else { "" };
+            let nulls = match (key.descending, key.nulls_first) {
+                (false, true) => " nulls first",
+                (true, false) => " nulls last",
+                _ => "",
+            };
+            write!(f, "{descending}{nulls}")?;
         }
         f.write_str(")")?;
+        if !self.include.is_empty() {
+            write!(f, " include ({})", list(&self.include))?;
+        }
         match &self.predicate {
             Some(predicate) => write!(f, " WHERE {predicate}"),
             None => Ok(()),
@@ -469,19 +397,74 @@ impl std::fmt::Display for ForeignKeySpec {
             f,
             "foreign key {} ({}) references {} ({}) on update {} on delete {}",
             label(&self.table.0, &self.table.1),
-            self.columns
-                .iter()
-                .map(|column| quoted(column))
-                .collect::<Vec<_>>()
-                .join(", "),
+            list(&self.columns),
             label(&self.referenced.0, &self.referenced.1),
-            self.referenced_columns
-                .iter()
-                .map(|column| quoted(column))
-                .collect::<Vec<_>>()
-                .join(", "),
+            list(&self.referenced_columns),
             self.on_update.to_lowercase(),
             self.on_delete.to_lowercase(),
         )
+    }
+}
+
+fn list(names: &[String]) -> String {
+    let names: Vec<_> = names.iter().map(|name| quoted(name)).collect();
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_collation_is_found_behind_its_own_key() {
+        let collated = |keys: &str, names: &[&str]| {
+            collated(
+                &format!("CREATE INDEX i ON s.t USING btree ({keys})"),
+                "btree",
+                names,
+            )
+        };
+        assert_eq!(collated("a, lower(b) DESC", &["a", "lower(b)"]), None);
+        assert_eq!(
+            collated("a text_ops, b COLLATE \"C\"", &["a", "b"]),
+            Some(2)
+        );
+        let key = "((b COLLATE \"C\") || 'x, b'::text)";
+        assert_eq!(collated(&format!("{key}, b"), &[key, "b"]), None);
+    }
+
+    #[test]
+    fn a_wanted_index_is_said_in_full() {
+        let key = |name: &str| IndexKey {
+            target: Target::Column(name.into()),
+            operator_class: None,
+            descending: false,
+            nulls_first: false,
+        };
+        let spec = IndexSpec {
+            schema: "s".into(),
+            table: "t".into(),
+            name: "i".into(),
+            unique: true,
+            method: "gin".into(),
+            keys: vec![
+                IndexKey {
+                    operator_class: Some(("o".into(), "ops".into())),
+                    nulls_first: true,
+                    ..key("a")
+                },
+                IndexKey {
+                    descending: true,
+                    nulls_first: true,
+                    ..key("b")
+                },
+            ],
+            include: vec!["c".into()],
+            predicate: Some("d".into()),
+        };
+        assert_eq!(
+            spec.to_string(),
+            "unique gin index on s.t (\"a\" o.ops nulls first, \"b\" desc) include (\"c\") WHERE d"
+        );
     }
 }
