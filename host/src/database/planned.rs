@@ -68,28 +68,36 @@ impl Session {
                 break;
             }
             if !plan.indexes.is_empty() {
-                rival = Some(plan.words());
+                rival = Some(plan);
             }
         }
         self.batch("ROLLBACK TO wasmigrate_plan; RELEASE wasmigrate_plan")
             .await?;
         match rival {
             _ if usable => Ok(IndexUse::Passed(chosen.words())),
-            Some(rival) if self.few_rows(index).await? => Ok(IndexUse::Untold(rival)),
+            Some(rival) if self.as_good(index, &rival).await? => {
+                Ok(IndexUse::Untold(rival.words()))
+            }
             _ => Ok(IndexUse::Unusable(chosen.words())),
         }
     }
 
-    /// Whether the table of an index is so small that the planner's costs tell nothing.
-    async fn few_rows(&self, index: (&str, &str)) -> Result<bool, Failure> {
+    /// Whether a plan uses another index of the same table, and that is so small that the planner's costs
+    /// tell nothing.
+    async fn as_good(&self, index: (&str, &str), rival: &Plan) -> Result<bool, Failure> {
+        let rivals = serde_json::json!(rival.indexes).to_string();
         // a table that was never analyzed has -1 there
         let sql = "SELECT max(CASE WHEN t.reltuples < 0 THEN pg_catalog.pg_relation_size(t.oid) / 100 \
               ELSE t.reltuples END)::text \
             FROM pg_catalog.pg_class i JOIN pg_catalog.pg_index x ON x.indexrelid = i.oid \
               JOIN pg_catalog.pg_class t ON t.oid = x.indrelid \
               JOIN pg_catalog.pg_namespace n ON n.oid = i.relnamespace \
-            WHERE n.nspname = $1 AND i.relname = $2";
-        let rows = self.text(sql, &[index.0, index.1]).await?;
+            WHERE n.nspname = $1 AND i.relname = $2 AND EXISTS (SELECT \
+              FROM pg_catalog.json_array_elements($3::text::json) AS e (rival) \
+              JOIN pg_catalog.pg_class r ON r.relname = e.rival ->> 1 \
+              JOIN pg_catalog.pg_namespace m ON m.oid = r.relnamespace AND m.nspname = e.rival ->> 0 \
+              JOIN pg_catalog.pg_index y ON y.indexrelid = r.oid WHERE y.indrelid = t.oid)";
+        let rows = self.text(sql, &[index.0, index.1, &rivals]).await?;
         Ok(rows
             .and_then(|rows| rows.parse().ok())
             .is_some_and(|rows: f64| rows <= FEW_ROWS))
