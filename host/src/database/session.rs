@@ -211,8 +211,8 @@ impl Session {
                     self.fetch_binary(shape, &sql, *fetch).await?
                 };
                 let ended = batch.length < *fetch;
-                if batch.length > 0 {
-                    let fitting = FETCH_BYTES / (bytes / batch.length).max(1);
+                if let Some(row_bytes) = bytes.checked_div(batch.length) {
+                    let fitting = FETCH_BYTES / row_bytes.max(1);
                     *fetch = fitting.clamp(1, MOST_FETCH).min(*fetch * 8);
                 }
                 if !ended {

@@ -31,6 +31,7 @@ const PINS: &str = "\
     SET LOCAL default_text_search_config = 'pg_catalog.simple'; \
     SET LOCAL xmloption = 'content'; \
     SET LOCAL row_security = off; \
+    SET LOCAL cursor_tuple_fraction = 1; \
     SET LOCAL statement_timeout = 0; \
     SET LOCAL idle_in_transaction_session_timeout = 0; \
     SELECT set_config('session_replication_role', 'origin', true) \

@@ -399,10 +399,7 @@ impl State {
             );
             let seen = format!("expected {}, seen {}", finding.expected, finding.seen);
             let answer = types::Error::CheckFailed(format!("{what}: {seen}"));
-            Fault::Told {
-                error: Error::new(Code::CheckFailed, what).cause(seen),
-                answer,
-            }
+            Fault::failed(Error::new(Code::CheckFailed, what).cause(seen), answer)
         });
         self.findings.push(finding);
         failed.map_or(Ok(()), Err)

@@ -38,7 +38,10 @@ pub struct State {
 /// Why a call of a guest is not answered as it hoped.
 pub enum Fault {
     /// The guest is told `answer`; the run has failed with `error`, whatever the guest does next.
-    Told { error: Error, answer: types::Error },
+    Told {
+        error: Error,
+        answer: Box<types::Error>,
+    },
     /// The run has failed before; the guest is told so again.
     Poisoned,
     /// The guest is ended at once.
@@ -115,7 +118,7 @@ impl State {
             Ok(value) => Ok(Ok(value)),
             Err(Fault::Told { error, answer }) => {
                 self.poison(error);
-                Ok(Err(answer))
+                Ok(Err(*answer))
             }
             Err(Fault::Poisoned) => {
                 let first = self
@@ -162,7 +165,7 @@ impl State {
                     .cause(&refusal.message)
                     .hint(hint);
                 let answer = types::Error::RowsOpen(format!("{}: {hint}", refusal.message));
-                Fault::Told { error, answer }
+                Fault::failed(error, answer)
             }
             Failure::Server(refusal) => {
                 let error = Error::new(Code::StatementFailed, what)
@@ -179,7 +182,7 @@ impl State {
                     constraint: refusal.constraint,
                     position: refusal.position,
                 });
-                Fault::Told { error, answer }
+                Fault::failed(error, answer)
             }
             Failure::TooLarge(limit) => Fault::limit(exceeded(
                 Code::LimitRowBytes,
@@ -193,11 +196,13 @@ impl State {
 }
 
 impl Fault {
+    pub(super) fn failed(error: Error, answer: types::Error) -> Self {
+        let answer = Box::new(answer);
+        Fault::Told { error, answer }
+    }
+
     pub(super) fn told(code: Code, what: impl Into<String>, answer: types::Error) -> Self {
-        Fault::Told {
-            error: Error::new(code, what),
-            answer,
-        }
+        Fault::failed(Error::new(code, what), answer)
     }
 
     pub(super) fn denied(why: impl Into<String>) -> Self {
@@ -211,16 +216,13 @@ impl Fault {
 
     pub(super) fn limit(error: Error) -> Self {
         let answer = types::Error::Limit(error.message().to_owned());
-        Fault::Told { error, answer }
+        Fault::failed(error, answer)
     }
 
     pub(super) fn unsupported(what: impl Into<String>, why: impl Into<String>) -> Self {
         let why = why.into();
         let error = Error::new(Code::CallUnsupported, what).cause(&why);
-        Fault::Told {
-            error,
-            answer: types::Error::Unsupported(why),
-        }
+        Fault::failed(error, types::Error::Unsupported(why))
     }
 
     /// The host's table of handles refuses one more.
