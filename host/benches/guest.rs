@@ -203,10 +203,11 @@ fn main() {
 
 /// The ratios, from what criterion has written.
 fn table() {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
-        Into::into,
-    );
+    // criterion writes below the target directory, or below the current one where it can't find that
+    let folders = [
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "../target".into(), PathBuf::from),
+        PathBuf::from("target"),
+    ];
     let median = |name: &str| -> Option<f64> {
         let file = |folder: &PathBuf| {
             let file = folder

@@ -460,7 +460,7 @@ mod tests {
         ];
         let missing = history(&[&one, &two]);
         assert_eq!(
-            versions(up(&[two.clone()], &missing, None, false)),
+            versions(up(std::slice::from_ref(&two), &missing, None, false)),
             Err(Code::HistoryMissing)
         );
         let other = migration("1", &["0"]);
@@ -543,7 +543,7 @@ mod tests {
         let [one, two] = [migration("1", &[]), migration("2", &[])];
         let all = history(&[&one, &two]);
         assert_eq!(
-            versions(down(&[one.clone()], &all, &Undo::Last)),
+            versions(down(std::slice::from_ref(&one), &all, &Undo::Last)),
             Err(Code::HistoryMissing)
         );
         let other = migration("2", &["1"]);

@@ -19,7 +19,8 @@ fn types(database: &Database) -> Vec<(&'static str, &'static [&'static str])> {
     }
     database.sql(TYPES);
     let known = |name: &str| {
-        database.value(&format!("SELECT to_regtype({})", literal(name))) != "" || name.contains('(')
+        let known = database.value(&format!("SELECT to_regtype({})", literal(name)));
+        !known.is_empty() || name.contains('(')
     };
     let there: Vec<_> = VALUES
         .iter()
@@ -219,7 +220,7 @@ fn rows_without_a_name_or_a_type_arrive_as_psql_shows_them() {
     for (select, words) in selects.iter().zip(words.chunks(3)) {
         let shown = database.sql(&format!("{PINS} SELECT {select}"))[0][0].clone();
         let shown = shown.unwrap_or("NULL".into());
-        assert_eq!(words[0], [shown.clone()], "{select}");
+        assert_eq!(words[0], std::slice::from_ref(&shown), "{select}");
         assert_eq!(words[1], [shown.clone(), "1".into()], "{select}");
         assert_eq!(words[2], [shown, "5".into(), "1.50".into()], "{select}");
     }

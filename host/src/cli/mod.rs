@@ -1,7 +1,7 @@
 //! The command line: turns arguments into a call and a result into words. No logic.
 //!
 //! A verb is a file beside this one with a `pub struct Args` (its documentation is the help) and a
-//! `pub fn run(self, context: &Context) -> Result<u8>`, and a line in [`verbs!`].
+//! `pub fn run(self, context: &Context) -> Result<u8>`, and a line in `verbs!`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
