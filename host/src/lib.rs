@@ -4,6 +4,7 @@
 //! An arrow between the modules points only down this list.
 
 pub mod cli;
+
 pub mod report;
 
 pub mod operate;
@@ -14,6 +15,8 @@ pub mod sandbox;
 
 pub mod guard;
 
+pub mod source;
+
 pub mod component;
 
 pub mod database;
@@ -21,14 +24,19 @@ pub mod database;
 pub mod embedded;
 
 pub mod plan;
+
 pub mod project;
-pub mod source;
 
 pub mod finding;
-pub mod limits;
-pub mod manifest;
+
 pub mod migration;
-pub mod text;
+
+pub mod manifest;
+
+pub mod limits;
+
 pub mod toml_text;
+
+pub mod text;
 
 pub mod error;
