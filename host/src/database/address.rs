@@ -129,14 +129,6 @@ impl Address {
     pub fn user(&self) -> &str {
         &self.user
     }
-
-    /// The same server and login, another database.
-    pub fn with_database(&self, name: &str) -> Address {
-        Address {
-            database: name.to_owned(),
-            ..self.clone()
-        }
-    }
 }
 
 /// What may stand in a printed address as it is.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use tokio_postgres::error::ErrorPosition;
 
+use super::connect::reason;
 use crate::error::{Code, Error, ServerReport};
 
 /// A failed request.
@@ -116,12 +117,7 @@ impl From<tokio_postgres::Error> for Failure {
                 _ => Failure::Server(Box::new(refusal)),
             };
         }
-        let mut why = error.to_string();
-        let mut source = std::error::Error::source(&error);
-        while let Some(inner) = source {
-            why = format!("{why}: {inner}");
-            source = inner.source();
-        }
+        let why = reason(&error);
         if error.is_closed() || source_is_io(&error) {
             Failure::Lost(why)
         } else {

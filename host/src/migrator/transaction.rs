@@ -1,5 +1,6 @@
 //! Transactional mode: a phase of a migration and its history row in one transaction, all or nothing.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::Ran;
@@ -62,33 +63,20 @@ impl Workplace<'_> {
             Phase::Up => Default::default(),
             Phase::Down | Phase::Verify => self.kept(migration.version()).await?.remembered,
         };
-        let job = || Job {
-            phase,
-            mode: Mode::Transactional,
-            limits: migration.manifest.limits,
-            settings: settings.clone(),
-            remembered: remembered.clone(),
-            events: self.observer.clone(),
-        };
-        let jobs: Vec<Job> = (0..ATTEMPTS).map(|_| job()).collect();
         self.observer
             .started(migration, phase, self.place.0, self.place.1);
         let mut pause = FIRST_PAUSE;
-        let mut attempts = jobs.into_iter().peekable();
-        while let Some(job) = attempts.next() {
+        for attempt in 1..=ATTEMPTS {
             let started = Instant::now();
+            let job = self.job(migration, phase, settings, &remembered);
             match self.attempt(migration, prepared, job, run, started).await {
                 Ok(ran) => return Ok(ran),
                 Err(Failed::Final(error)) => return Err(error),
-                Err(Failed::Contention(error)) if attempts.peek().is_none() => {
+                Err(Failed::Contention(error)) if attempt == ATTEMPTS => {
                     return Err(error
                         .hint("run again when the tables are less busy, or raise --lock-timeout"));
                 }
-                Err(Failed::Contention(error)) => {
-                    self.observer.retrying(&error, pause);
-                    self.pause(pause).await?;
-                    pause *= 2;
-                }
+                Err(Failed::Contention(error)) => self.back_off(&error, &mut pause).await?,
             }
         }
         Err(given_up())
@@ -109,14 +97,7 @@ impl Workplace<'_> {
         let mut pause = FIRST_PAUSE;
         for attempt in 1..=ATTEMPTS {
             let started = Instant::now();
-            let job = Job {
-                phase: Phase::Verify,
-                mode: Mode::Transactional,
-                limits: migration.manifest.limits,
-                settings: settings.clone(),
-                remembered: remembered.clone(),
-                events: self.observer.clone(),
-            };
+            let job = self.job(migration, Phase::Verify, &settings, &remembered);
             let ended = self.run(prepared, "READ ONLY", job).await;
             let (ended, blockers) = ended.map_err(Failed::into_error)?;
             if let Some(run) = run {
@@ -139,9 +120,7 @@ impl Workplace<'_> {
                     return Ok((ran, Err(blamed(error, &blockers))));
                 }
                 Verdict::Contention(error) => {
-                    self.observer.retrying(&blamed(error, &blockers), pause);
-                    self.pause(pause).await?;
-                    pause *= 2;
+                    self.back_off(&blamed(error, &blockers), &mut pause).await?;
                 }
             }
         }
@@ -329,8 +308,29 @@ impl Workplace<'_> {
         runs::findings(self.lock()?, run, phase, findings).await
     }
 
-    async fn pause(&mut self, pause: Duration) -> Result<()> {
-        self.signals.unless(tokio::time::sleep(pause)).await
+    fn job(
+        &self,
+        migration: &Migration,
+        phase: Phase,
+        settings: &Settings,
+        remembered: &BTreeMap<String, String>,
+    ) -> Job {
+        Job {
+            phase,
+            mode: Mode::Transactional,
+            limits: migration.manifest.limits,
+            settings: settings.clone(),
+            remembered: remembered.clone(),
+            events: self.observer.clone(),
+        }
+    }
+
+    /// Waits before the next attempt; each wait is twice as long as the one before.
+    async fn back_off(&mut self, why: &Error, pause: &mut Duration) -> Result<()> {
+        self.observer.retrying(why, *pause);
+        self.signals.unless(tokio::time::sleep(*pause)).await?;
+        *pause *= 2;
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::database::address::{Address, Target};
 use crate::error::{Code, Error, ServerReport};
+use crate::text::is_hidden;
 use std::error::Error as _;
 use std::fmt::Write as _;
 use std::io;
@@ -20,8 +21,7 @@ pub(super) fn plain(text: &str) -> String {
         }
         match c {
             '\n' | '\t' => plain.push(c),
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => plain.extend(c.escape_unicode()),
-            c if c.is_control() => plain.extend(c.escape_default()),
+            c if is_hidden(c) => plain.extend(c.escape_default()),
             c => plain.push(c),
         }
     }
