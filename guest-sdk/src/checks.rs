@@ -17,7 +17,7 @@
 //! ```
 
 use crate::bindings::wasmigrate::migration::checks as raw;
-use crate::{Result, Value};
+use crate::{Index, Result, Value};
 
 #[doc(inline)]
 pub use crate::bindings::wasmigrate::migration::types::Relation;
@@ -116,21 +116,25 @@ pub fn available_extension(name: &str) -> Result<Option<String>> {
     Ok(raw::available_extension(name)?)
 }
 
-/// How the database stands to an index. The server compares expressions and predicates, so spelling makes
-/// no difference.
+/// How the database stands to some indexes, in their order. The server compares expressions and predicates,
+/// so spelling makes no difference.
 ///
 /// ```no_run
 /// # use wasmigrate_sdk::{Index, Result, Table, checks};
 /// # fn example() -> Result<()> {
 /// let index = Index::on(Table::new("public", "users"), "idx_users_email").columns(["email"]);
-/// let there = checks::index_standing(index.spec())? == checks::Standing::Equal;
+/// let there = checks::index_standings(&[index])? == [checks::Standing::Equal];
 /// # Ok(()) }
 /// ```
 ///
 /// # Errors
 /// When the host refuses.
-pub fn index_standing(spec: &IndexSpec) -> Result<Standing> {
-    Ok(raw::index_standing(spec)?)
+pub fn index_standings(indexes: &[Index]) -> Result<Vec<Standing>> {
+    Ok(raw::index_standings(&specs(indexes))?)
+}
+
+fn specs(indexes: &[Index]) -> Vec<IndexSpec> {
+    indexes.iter().map(|index| index.spec().clone()).collect()
 }
 
 /// How the database stands to a foreign key.
@@ -164,19 +168,19 @@ pub fn require_no_rows(what: &str, sql: impl AsRef<str>, params: &[Value]) -> Re
     Ok(raw::require_no_rows(what, sql.as_ref(), params)?)
 }
 
-/// Requires that an index is there, valid and equal to its definition.
+/// Requires that each index is there, valid and equal to its definition.
 ///
 /// ```no_run
 /// # use wasmigrate_sdk::{Index, Result, checks};
-/// # fn example(index: &Index) -> Result<()> {
-/// checks::require_index(index.spec())
+/// # fn example(indexes: &[Index]) -> Result<()> {
+/// checks::require_indexes(indexes)
 /// # }
 /// ```
 ///
 /// # Errors
-/// When it is not, or the host refuses.
-pub fn require_index(spec: &IndexSpec) -> Result<()> {
-    Ok(raw::require_index(spec)?)
+/// When one is not, or the host refuses.
+pub fn require_indexes(indexes: &[Index]) -> Result<()> {
+    Ok(raw::require_indexes(&specs(indexes))?)
 }
 
 /// Requires that a foreign key is there, validated and equal to its definition.

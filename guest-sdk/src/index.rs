@@ -209,15 +209,22 @@ impl Index {
     /// # Errors
     /// When something else has its name, or the host or the server refuses.
     pub fn ensure(&self) -> Result<Ensured> {
+        match &checks::index_standings(std::slice::from_ref(self))?[..] {
+            [standing] => self.bring_about(standing),
+            _ => Err(Error::new("the host gave no standing for the index")),
+        }
+    }
+
+    fn bring_about(&self, standing: &Standing) -> Result<Ensured> {
         let concurrently = mode() == Mode::Stepwise;
-        let ensured = match checks::index_standing(&self.0)? {
+        let ensured = match standing {
             Standing::Equal => Ensured::Kept,
             Standing::Absent => Ensured::Created,
             Standing::Invalid => {
                 execute(self.drop_sql(concurrently), params![])?;
                 Ensured::Mended
             }
-            Standing::Different(what) => return Err(self.taken(&what)),
+            Standing::Different(what) => return Err(self.taken(what)),
         };
         if ensured != Ensured::Kept {
             execute(self.create_sql(concurrently), params![])?;
@@ -262,7 +269,7 @@ impl Index {
     /// # Errors
     /// When it is not, or the host refuses.
     pub fn require(&self) -> Result<()> {
-        checks::require_index(&self.0)
+        checks::require_indexes(std::slice::from_ref(self))
     }
 
     /// [`ensure`](Self::ensure) for each, with a line in the log and the progress.
@@ -277,8 +284,10 @@ impl Index {
     /// # Errors
     /// As for `ensure`; the first one ends it.
     pub fn ensure_all(indexes: &[Self]) -> Result<()> {
+        let mut standings = checks::index_standings(indexes)?.into_iter();
         each(indexes, |index| {
-            let what = match index.ensure()? {
+            let standing = standings.next().unwrap_or(Standing::Absent);
+            let what = match index.bring_about(&standing)? {
                 Ensured::Kept => "was there",
                 Ensured::Created => "is built",
                 Ensured::Mended => "was invalid and is built again",
@@ -323,7 +332,7 @@ impl Index {
     /// # Errors
     /// As for `require`; the first one ends it.
     pub fn require_all(indexes: &[Self]) -> Result<()> {
-        indexes.iter().try_for_each(Self::require)
+        checks::require_indexes(indexes)
     }
 
     fn taken(&self, what: &str) -> Error {

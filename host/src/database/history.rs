@@ -88,7 +88,7 @@ pub struct Outcome<'a> {
     pub remembered: &'a BTreeMap<String, String>,
 }
 
-/// Writes the history row, in the migration's own transaction.
+/// Writes the history row and the end of its run, in the migration's own transaction.
 pub async fn record(
     session: &Session,
     migration: &Migration,
@@ -107,22 +107,21 @@ pub async fn record(
         Value::Text(HOST_VERSION.to_owned()),
         Value::Text(remembered),
     ];
-    let sql = "INSERT INTO wasmigrate.migration \
-        (version, name, digest, run_id, mode, took_ms, rows_affected, host_version, remembered) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    let sql = "WITH run AS (UPDATE wasmigrate.run SET state = 'committed', ended_at = clock_timestamp(), \
+          remembered = $9::jsonb WHERE id = $4) \
+        INSERT INTO wasmigrate.migration \
+          (version, name, digest, run_id, mode, took_ms, rows_affected, host_version) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     session.execute(sql, &params).await.map(drop)
 }
 
-/// Removes the history row, in the transaction that undoes the migration.
-pub async fn forget(session: &Session, version: &Version) -> Result<(), Failure> {
-    let params = [Value::Text(version.to_string())];
-    session
-        .execute(
-            "DELETE FROM wasmigrate.migration WHERE version = $1",
-            &params,
-        )
-        .await
-        .map(drop)
+/// Removes the history row and writes the end of the run, in the transaction that undoes the migration.
+pub async fn forget(session: &Session, version: &Version, run: i64) -> Result<(), Failure> {
+    let params = [Value::Text(version.to_string()), Value::Int64(run)];
+    let sql = "WITH run AS (UPDATE wasmigrate.run SET state = 'committed', ended_at = clock_timestamp() \
+          WHERE id = $2) \
+        DELETE FROM wasmigrate.migration WHERE version = $1";
+    session.execute(sql, &params).await.map(drop)
 }
 
 /// What is kept of the run that applied a migration, for its `down` and its `verify`.
@@ -136,7 +135,7 @@ pub struct Kept {
 
 /// Reads what is kept of an applied migration's run.
 pub async fn kept(session: &Session, version: &Version) -> Result<Kept> {
-    let sql = "SELECT json_build_object('remembered', m.remembered, 'settings', r.settings)::text \
+    let sql = "SELECT json_build_object('remembered', r.remembered, 'settings', r.settings)::text \
         FROM wasmigrate.migration m JOIN wasmigrate.run r ON r.id = m.run_id WHERE m.version = $1";
     let kept = session.json(sql, &[version.as_str()]).await;
     let what = "failed to read what is kept of the migration's run";

@@ -58,6 +58,22 @@ impl std::fmt::Display for Holder {
     }
 }
 
+/// The server's process behind a session.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+pub struct Backend {
+    /// Its process id.
+    pub pid: i32,
+    /// Since when it serves the session; with the process id it names the session for all time.
+    pub start: String,
+}
+
+/// The process behind this session.
+pub async fn backend(session: &Session) -> Result<Backend, Failure> {
+    let sql = "SELECT json_build_object('pid', pid, 'start', backend_start)::text \
+        FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())";
+    Ok(session.json(sql, &[]).await?.unwrap_or_default())
+}
+
 /// The columns of pg_stat_activity that make a [`Holder`].
 const HOLDER: &str = "json_build_object('pid', a.pid, 'user', a.usename, \
     'application', a.application_name, 'state', a.state, \

@@ -18,6 +18,7 @@ mod standing;
 mod timestamps;
 mod tls;
 mod values;
+mod wanted;
 
 pub use columns::{Batch, Column, Data, Var};
 pub use connect::{Canceller, Connection};
@@ -25,8 +26,9 @@ pub use copy::{CopyIn, check as check_batch};
 pub use failure::{Failure, Refusal};
 pub use planned::IndexUse;
 pub use session::{Reading, Rows, Session};
-pub use standing::{ForeignKeySpec, IndexKey, IndexSpec, Lookup, Standing, Target};
+pub use standing::{Lookup, Standing};
 pub use values::Value;
+pub use wanted::{ForeignKeySpec, IndexKey, IndexSpec, Target};
 
 use crate::error::{Code, Result};
 

@@ -7,7 +7,8 @@ use super::session::Session;
 use crate::error::{Code, Error, Result};
 
 /// The steps from nothing to the newest layout; a step is never changed once released. An index, and the
-/// index of a TOAST table, costs a flush to disk when it is made, so there are no more than needed.
+/// index of a TOAST table, costs a flush to disk when it is made, so there are no more than needed: the
+/// findings lie in the run's row, and the history's texts are so short that it needs no TOAST table.
 const STEPS: [&str; 1] = ["
 CREATE SCHEMA wasmigrate;
 REVOKE ALL ON SCHEMA wasmigrate FROM PUBLIC;
@@ -18,49 +19,47 @@ CREATE TABLE wasmigrate.layout (
 );
 COMMENT ON TABLE wasmigrate.layout IS 'the steps that made this schema';
 CREATE TABLE wasmigrate.run (
-    id            bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    version       text        NOT NULL,
-    name          text        NOT NULL,
-    digest        text        NOT NULL,
-    direction     text        NOT NULL CHECK (direction IN ('up', 'down')),
-    mode          text        NOT NULL CHECK (mode IN ('transactional', 'stepwise')),
-    settings      jsonb       NOT NULL,
-    state         text        NOT NULL CHECK (state IN ('running', 'committed', 'failed', 'lost')),
-    pid           integer     NOT NULL,
-    backend_start timestamptz NOT NULL,
-    database_user text        NOT NULL DEFAULT current_user,
-    host_version  text        NOT NULL,
-    started_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    id            bigint       PRIMARY KEY,
+    version       varchar(20)  NOT NULL,
+    name          varchar(100) NOT NULL,
+    digest        char(64)     NOT NULL,
+    direction     varchar(20)  NOT NULL CHECK (direction IN ('up', 'down')),
+    mode          varchar(20)  NOT NULL CHECK (mode IN ('transactional', 'stepwise')),
+    settings      jsonb        NOT NULL,
+    state         varchar(20)  NOT NULL CHECK (state IN ('running', 'committed', 'failed', 'lost')),
+    pid           integer      NOT NULL,
+    backend_start timestamptz  NOT NULL,
+    database_user name         NOT NULL DEFAULT current_user,
+    host_version  varchar(40)  NOT NULL,
+    started_at    timestamptz  NOT NULL DEFAULT clock_timestamp(),
     ended_at      timestamptz,
-    error_code    text,
-    sqlstate      text
+    error_code    varchar(60),
+    sqlstate      varchar(5),
+    remembered    jsonb        NOT NULL DEFAULT '{}',
+    findings      jsonb        NOT NULL DEFAULT '{}'
 );
 COMMENT ON TABLE wasmigrate.run IS 'every run of a migration, those that failed and rolled back too';
+COMMENT ON COLUMN wasmigrate.run.remembered IS 'what up remembered for down';
 CREATE TABLE wasmigrate.migration (
-    version       text        PRIMARY KEY,
-    name          text        NOT NULL,
-    digest        text        NOT NULL,
-    run_id        bigint      NOT NULL REFERENCES wasmigrate.run (id),
-    mode          text        NOT NULL,
-    applied_by    text        NOT NULL DEFAULT current_user,
-    applied_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
-    took_ms       bigint      NOT NULL,
-    rows_affected bigint      NOT NULL,
-    host_version  text        NOT NULL,
-    remembered    jsonb       NOT NULL
+    version       varchar(20)  PRIMARY KEY,
+    name          varchar(100) NOT NULL,
+    digest        char(64)     NOT NULL,
+    run_id        bigint       NOT NULL REFERENCES wasmigrate.run (id),
+    mode          varchar(20)  NOT NULL,
+    applied_by    name         NOT NULL DEFAULT current_user,
+    applied_at    timestamptz  NOT NULL DEFAULT clock_timestamp(),
+    took_ms       bigint       NOT NULL,
+    rows_affected bigint       NOT NULL,
+    host_version  varchar(40)  NOT NULL
 );
 COMMENT ON TABLE wasmigrate.migration IS 'the history: what is applied now';
-CREATE TABLE wasmigrate.finding (
-    run_id   bigint  NOT NULL REFERENCES wasmigrate.run (id),
-    phase    text    NOT NULL,
-    ordinal  integer NOT NULL,
-    kind     text    NOT NULL,
-    subject  text    NOT NULL,
-    expected text    NOT NULL,
-    seen     text    NOT NULL,
-    met      boolean NOT NULL
-);
-COMMENT ON TABLE wasmigrate.finding IS 'what the requiring checks expected and saw';
+CREATE VIEW wasmigrate.finding AS
+    SELECT r.id AS run_id, p.key AS phase, f.ordinal::integer AS ordinal, f.finding ->> 'kind' AS kind,
+        f.finding ->> 'subject' AS subject, f.finding ->> 'expected' AS expected, f.finding ->> 'seen' AS seen,
+        (f.finding ->> 'met')::boolean AS met
+    FROM wasmigrate.run r, jsonb_each(r.findings) p,
+        jsonb_array_elements(p.value) WITH ORDINALITY AS f (finding, ordinal);
+COMMENT ON VIEW wasmigrate.finding IS 'what the requiring checks expected and saw';
 "];
 
 /// The newest layout that this release knows.
@@ -83,11 +82,28 @@ pub async fn upgrade(session: &Session, from: usize) -> Result<()> {
         ));
     }
     sql.push_str("COMMIT;");
-    session.batch(&sql).await.map_err(|failure: Failure| {
-        failure
-            .error(Code::Internal, "failed to set up the schema wasmigrate")
-            .hint("the login needs CREATE on the database; the schema wasmigrate belongs to wasmigrate alone")
-    })
+    session.batch(&sql).await.map_err(failed)
+}
+
+const FAILED: &str = "failed to set up the schema wasmigrate";
+const HINT: &str =
+    "the login needs CREATE on the database; the schema wasmigrate belongs to wasmigrate alone";
+
+fn failed(failure: Failure) -> Error {
+    failure.error(Code::Internal, FAILED).hint(HINT)
+}
+
+/// Refuses a login that could not create the schema, before anything is done for which it is needed.
+pub async fn may_create(session: &Session) -> Result<()> {
+    let sql =
+        "SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')::text";
+    let may = session.text(sql, &[]).await.map_err(failed)?;
+    if may.as_deref() == Some("true") {
+        return Ok(());
+    }
+    Err(Error::new(Code::DatabasePrivilege, FAILED)
+        .cause("the login may not create a schema in this database")
+        .hint(HINT))
 }
 
 /// Refuses a layout that a newer release wrote.

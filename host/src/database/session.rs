@@ -4,13 +4,12 @@
 //! cursors that the host names, so several results can be open at once and other statements can run
 //! between their batches: a half-read stream would block the connection.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::pin::pin;
-use std::sync::Mutex;
 
 use futures_util::TryStreamExt as _;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, RowStream, SimpleQueryMessage, Statement};
+use tokio_postgres::{Client, RowStream, SimpleQueryMessage};
 
 use super::Connection;
 use super::columns::{Batch, Builder, Raw, Shape};
@@ -38,7 +37,6 @@ pub enum Reading {
 /// One connection with at most one open transaction.
 pub struct Session {
     connection: Connection,
-    statements: Mutex<HashMap<String, Statement>>,
     row_bytes: usize,
     cursors_made: u32,
     cursors_open: usize,
@@ -73,7 +71,6 @@ impl Session {
     pub fn new(connection: Connection) -> Self {
         Session {
             connection,
-            statements: Mutex::default(),
             row_bytes: usize::MAX,
             cursors_made: 0,
             cursors_open: 0,
@@ -88,6 +85,11 @@ impl Session {
     /// The connection, for the host's own statements.
     pub fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// The server's major version.
+    pub(super) fn server(&self) -> u32 {
+        self.connection.version().major
     }
 
     /// Says goodbye to the server.
@@ -109,30 +111,17 @@ impl Session {
         Ok(self.client().batch_execute(sql).await?)
     }
 
-    /// Runs the host's own statement that returns one text at most, with text parameters. It is prepared
-    /// once a session: planning a catalog query costs more than running it.
+    /// Runs the host's own statement that returns one text at most, with text parameters, in one round trip.
     pub async fn text(&self, sql: &str, params: &[&str]) -> Result<Option<String>, Failure> {
-        let statement = self.prepared(sql).await?;
-        let params: Vec<&(dyn ToSql + Sync)> =
-            params.iter().map(|p| p as &(dyn ToSql + Sync)).collect();
-        let row = self.client().query_opt(&statement, &params).await?;
-        Ok(row.map(|row| row.try_get(0)).transpose()?.flatten())
-    }
-
-    async fn prepared(&self, sql: &str) -> Result<Statement, Failure> {
-        let known = |statements: &HashMap<String, Statement>| statements.get(sql).cloned();
-        let found = self
-            .statements
-            .lock()
-            .map_or(None, |statements| known(&statements));
-        if let Some(statement) = found {
-            return Ok(statement);
+        let params = params.iter().map(|param| (*param, Type::TEXT));
+        let mut rows = pin!(self.client().query_typed_raw(sql, params).await?);
+        let mut first = None;
+        while let Some(row) = rows.try_next().await? {
+            if first.is_none() {
+                first = row.try_get(0)?;
+            }
         }
-        let statement = self.client().prepare(sql).await?;
-        if let Ok(mut statements) = self.statements.lock() {
-            statements.insert(sql.to_owned(), statement.clone());
-        }
-        Ok(statement)
+        Ok(first)
     }
 
     /// Runs one statement and tells how many rows it affected, or returned where it only selects; rows are

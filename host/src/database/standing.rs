@@ -5,10 +5,13 @@
 //! `EXPLAIN (VERBOSE)` without execution, and their printed forms must be the same. So casts,
 //! parentheses and spelling make no difference, and no text of ours has to be parsed.
 
+use std::collections::BTreeMap;
+
 use super::failure::Failure;
-use super::found::{FIND_FOREIGN_KEY, FIND_INDEX, FoundForeignKey, FoundIndex, FoundKey};
+use super::found::{FIND_FOREIGN_KEY, FoundForeignKey, FoundIndex, FoundKey, find_indexes};
 use super::session::Session;
-use super::{label, qualified, quoted};
+use super::wanted::{ForeignKeySpec, IndexKey, IndexSpec, Target};
+use super::{label, qualified};
 
 /// How the database stands to what is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,68 +24,6 @@ pub enum Standing {
     Invalid,
     /// Something else has the name; the text says what differs.
     Different(String),
-}
-
-/// What an index key is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// A column by name.
-    Column(String),
-    /// An SQL expression.
-    Expression(String),
-}
-
-/// A key of a wanted index.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IndexKey {
-    /// What it is.
-    pub target: Target,
-    /// The operator class as (schema, name); none means the type's default.
-    pub operator_class: Option<(String, String)>,
-    /// Descending order.
-    pub descending: bool,
-    /// NULLs first.
-    pub nulls_first: bool,
-}
-
-/// A wanted index.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IndexSpec {
-    /// The schema of table and index.
-    pub schema: String,
-    /// The table.
-    pub table: String,
-    /// The index.
-    pub name: String,
-    /// UNIQUE.
-    pub unique: bool,
-    /// The access method.
-    pub method: String,
-    /// The keys.
-    pub keys: Vec<IndexKey>,
-    /// The columns of INCLUDE.
-    pub include: Vec<String>,
-    /// The predicate, as SQL.
-    pub predicate: Option<String>,
-}
-
-/// A wanted foreign key. Actions are written as in SQL: `CASCADE`, `NO ACTION`, ...
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ForeignKeySpec {
-    /// The referencing table as (schema, name).
-    pub table: (String, String),
-    /// The constraint.
-    pub name: String,
-    /// The referencing columns.
-    pub columns: Vec<String>,
-    /// The referenced table as (schema, name).
-    pub referenced: (String, String),
-    /// The referenced columns.
-    pub referenced_columns: Vec<String>,
-    /// ON UPDATE.
-    pub on_update: &'static str,
-    /// ON DELETE.
-    pub on_delete: &'static str,
 }
 
 /// The actions as `pg_constraint.confupdtype` abbreviates them. Source: PostgreSQL, pg_constraint.
@@ -100,20 +41,23 @@ pub enum Lookup {
     /// Everything.
     Told(Standing),
     /// All but whether these texts mean the same; if they do, the standing is as given.
-    Texts(Pairs, Standing),
+    Texts(Vec<Pair>, Standing),
 }
 
-/// Pairs of (wanted, existing) SQL texts that must mean the same, with the words for a difference.
-pub type Pairs = Vec<(String, String, String)>;
+/// A wanted and an existing SQL text that must mean the same, with the words for a difference.
+pub type Pair = (String, String, String);
+
+/// How many pairs one statement compares: PostgreSQL takes 1664 columns, and wide rows have other limits.
+const MOST_PAIRS: usize = 500;
 
 /// What differs in the catalog, or the texts that the server still has to compare.
-fn compare_index(spec: &IndexSpec, found: &FoundIndex) -> Result<Pairs, String> {
+fn compare_index(spec: &IndexSpec, found: &FoundIndex) -> Result<Vec<Pair>, String> {
     let differs =
         |what: &str, wanted: &str, seen: &str| Err(format!("{what} is {seen}, not {wanted}"));
-    let (table, schema) = (found.table.as_deref(), found.schema.as_deref());
-    if table != Some(&spec.table) || schema != Some(&spec.schema) {
-        let seen = label(schema.unwrap_or("?"), table.unwrap_or("?"));
-        return differs("its table", &label(&spec.schema, &spec.table), &seen);
+    let (schema, table) = found.table.clone().unwrap_or_default();
+    if table != spec.table || schema != spec.schema {
+        let wanted = label(&spec.schema, &spec.table);
+        return differs("its table", &wanted, &label(&schema, &table));
     }
     let method = found.method.as_deref().unwrap_or("?");
     if method != spec.method {
@@ -140,20 +84,21 @@ fn compare_index(spec: &IndexSpec, found: &FoundIndex) -> Result<Pairs, String> 
     }
     let include: Vec<&str> = included
         .iter()
-        .filter_map(|key| key.column.as_deref())
+        .filter_map(|key| key.column.as_ref().map(|(name, _)| name.as_str()))
         .collect();
     if include != spec.include {
         return differs("its INCLUDE", &spec.include.join(", "), &include.join(", "));
     }
     let names: Vec<&str> = keys.iter().map(|key| key.expression.as_str()).collect();
-    if let Some(number) = collated(
-        found.definition.as_deref().unwrap_or_default(),
-        method,
-        &names,
-    ) {
+    let of_column = |key: &FoundKey| matches!(key.column, Some((_, false)));
+    let of_expression = |definition: &String| collated(definition, method, &names);
+    if let Some(number) = match keys.iter().position(of_column) {
+        Some(place) => Some(place + 1),
+        None => found.definition.as_ref().and_then(of_expression),
+    } {
         return Err(format!("its key {number} has a collation of its own"));
     }
-    let mut pairs = Pairs::new();
+    let mut pairs = Vec::new();
     for (number, (wanted, key)) in std::iter::zip(&spec.keys, keys).enumerate() {
         pairs.extend(compare_key(number + 1, wanted, key)?);
     }
@@ -184,14 +129,10 @@ fn collated(definition: &str, method: &str, keys: &[&str]) -> Option<usize> {
     None
 }
 
-fn compare_key(
-    number: usize,
-    wanted: &IndexKey,
-    key: &FoundKey,
-) -> Result<Option<(String, String, String)>, String> {
+fn compare_key(number: usize, wanted: &IndexKey, key: &FoundKey) -> Result<Option<Pair>, String> {
     let seen = &key.expression;
     let pair = match (&wanted.target, &key.column) {
-        (Target::Column(wanted), Some(column)) if wanted == column => None,
+        (Target::Column(wanted), Some((column, _))) if wanted == column => None,
         // an expression that is nothing but a column is kept as that column
         (Target::Expression(wanted), _) => {
             Some((wanted.clone(), seen.clone(), format!("its key {number}")))
@@ -200,12 +141,10 @@ fn compare_key(
             return Err(format!("its key {number} is {seen}, not {wanted}"));
         }
     };
-    let class = key.opclass.as_deref().unwrap_or("?");
+    let (schema, class, default) = key.class.clone().unwrap_or_default();
     let class_fits = match &wanted.operator_class {
-        None => key.opclass_default == Some(true),
-        Some((schema, name)) => {
-            class == name && key.opclass_schema.as_deref() == Some(schema.as_str())
-        }
+        None => default,
+        Some(wanted) => *wanted == (schema, class.clone()),
     };
     if !class_fits {
         return Err(format!("its key {number} has the operator class {class}"));
@@ -230,10 +169,7 @@ fn compare_foreign_key(spec: &ForeignKeySpec, found: &FoundForeignKey) -> Result
     if found.kind != "f" {
         return Err("it is a constraint of another kind".into());
     }
-    let seen = (
-        found.schema.clone().unwrap_or_default(),
-        found.table.clone().unwrap_or_default(),
-    );
+    let seen = found.referenced.clone().unwrap_or_default();
     if seen != spec.referenced {
         let wanted = label(&spec.referenced.0, &spec.referenced.1);
         return differs("the referenced table", &wanted, &label(&seen.0, &seen.1));
@@ -268,37 +204,70 @@ fn compare_foreign_key(spec: &ForeignKeySpec, found: &FoundForeignKey) -> Result
     Ok(())
 }
 
+fn compared(spec: &IndexSpec, found: &FoundIndex) -> Lookup {
+    if found.kind != "i" && found.kind != "I" {
+        let what = "something that is no index has that name";
+        return Lookup::Told(Standing::Different(what.into()));
+    }
+    let same = match found.valid {
+        Some(true) => Standing::Equal,
+        _ => Standing::Invalid,
+    };
+    match compare_index(spec, found) {
+        Err(difference) => Lookup::Told(Standing::Different(difference)),
+        Ok(pairs) if pairs.is_empty() => Lookup::Told(same),
+        Ok(pairs) => Lookup::Texts(pairs, same),
+    }
+}
+
 impl Session {
-    /// How the database stands to an index, as far as the catalog tells. Plans nothing of the spec's.
-    pub async fn find_index(&self, spec: &IndexSpec) -> Result<Lookup, Failure> {
-        let found: Option<FoundIndex> = self.json(FIND_INDEX, &[&spec.schema, &spec.name]).await?;
-        let Some(found) = found else {
-            return Ok(Lookup::Told(Standing::Absent));
-        };
-        if found.kind != "i" && found.kind != "I" {
-            let what = "something that is no index has that name";
-            return Ok(Lookup::Told(Standing::Different(what.into())));
-        }
-        let same = match found.valid {
-            Some(true) => Standing::Equal,
-            _ => Standing::Invalid,
-        };
-        Ok(match compare_index(spec, &found) {
-            Err(difference) => Lookup::Told(Standing::Different(difference)),
-            Ok(pairs) if pairs.is_empty() => Lookup::Told(same),
-            Ok(pairs) => Lookup::Texts(pairs, same),
-        })
+    /// How the database stands to each index, as far as the catalog tells. Plans nothing of the specs'.
+    pub async fn find_indexes(&self, specs: &[IndexSpec]) -> Result<Vec<Lookup>, Failure> {
+        let names: Vec<_> = specs
+            .iter()
+            .map(|spec| (&spec.schema, &spec.name))
+            .collect();
+        let names = serde_json::json!(names).to_string();
+        let found: Option<Vec<Option<FoundIndex>>> =
+            self.json(&find_indexes(self.server()), &[&names]).await?;
+        let found = found.unwrap_or_default().into_iter();
+        let lookups = std::iter::zip(specs, found).map(|(spec, found)| match found {
+            Some(found) => compared(spec, &found),
+            None => Lookup::Told(Standing::Absent),
+        });
+        Ok(lookups.collect())
     }
 
-    /// How the database stands to an index whose texts the server has to compare; it plans them.
-    pub async fn compare_index(
+    /// How the database stands to each index, where the server has to compare texts; it plans them.
+    pub async fn compare_indexes(
         &self,
-        spec: &IndexSpec,
-        pairs: Pairs,
-        same: Standing,
-    ) -> Result<Standing, Failure> {
-        let difference = self.compare_texts(&spec.schema, &spec.table, pairs).await?;
-        Ok(difference.map_or(same, Standing::Different))
+        specs: &[IndexSpec],
+        lookups: Vec<Lookup>,
+    ) -> Result<Vec<Standing>, Failure> {
+        let mut standings = Vec::with_capacity(lookups.len());
+        let mut by_table: BTreeMap<(&str, &str), Vec<(usize, Pair)>> = BTreeMap::new();
+        for (place, (spec, lookup)) in std::iter::zip(specs, lookups).enumerate() {
+            standings.push(match lookup {
+                Lookup::Told(standing) => standing,
+                Lookup::Texts(pairs, same) => {
+                    let of_table = by_table.entry((&spec.schema, &spec.table)).or_default();
+                    of_table.extend(pairs.into_iter().map(|pair| (place, pair)));
+                    same
+                }
+            });
+        }
+        for ((schema, table), pairs) in by_table {
+            for pairs in pairs.chunks(MOST_PAIRS) {
+                for (place, differs) in self.compare_texts(schema, table, pairs).await? {
+                    if let Some(standing @ (Standing::Equal | Standing::Invalid)) =
+                        standings.get_mut(place)
+                    {
+                        *standing = Standing::Different(differs);
+                    }
+                }
+            }
+        }
+        Ok(standings)
     }
 
     /// How the database stands to a foreign key.
@@ -316,19 +285,17 @@ impl Session {
         })
     }
 
+    /// The pairs whose texts do not mean the same, with what differs.
     async fn compare_texts(
         &self,
         schema: &str,
         table: &str,
-        pairs: Pairs,
-    ) -> Result<Option<String>, Failure> {
-        if pairs.is_empty() {
-            return Ok(None);
-        }
+        pairs: &[(usize, Pair)],
+    ) -> Result<Vec<(usize, String)>, Failure> {
         let list: Vec<String> = pairs
             .iter()
             // the line's end ends a comment in the wanted text
-            .flat_map(|(wanted, seen, _)| [format!("({wanted}\n)"), format!("({seen})")])
+            .flat_map(|(_, (wanted, seen, _))| [format!("({wanted}\n)"), format!("({seen})")])
             .collect();
         let sql = format!(
             "EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) SELECT {} FROM ONLY {}",
@@ -346,69 +313,13 @@ impl Session {
             ));
         };
         let differing =
-            std::iter::zip(pairs, output.chunks(2)).find(|(_, both)| both[0] != both[1]);
-        Ok(differing.map(|((wanted, seen, what), _)| format!("{what} is {seen}, not {wanted}")))
+            std::iter::zip(pairs, output.chunks(2)).filter(|(_, both)| both[0] != both[1]);
+        Ok(differing
+            .map(|((place, (wanted, seen, what)), _)| {
+                (*place, format!("{what} is {seen}, not {wanted}"))
+            })
+            .collect())
     }
-}
-
-/// The words for a wanted index, for findings.
-impl std::fmt::Display for IndexSpec {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let unique = if self.unique { "unique " } else { "" };
-        write!(
-            f,
-            "{unique}{} index on {} (",
-            self.method,
-            label(&self.schema, &self.table)
-        )?;
-        for (place, key) in self.keys.iter().enumerate() {
-            let comma = if place > 0 { ", " } else { "" };
-            match &key.target {
-                Target::Column(name) => write!(f, "{comma}{}", quoted(name))?,
-                Target::Expression(sql) => write!(f, "{comma}{sql}")?,
-            }
-            if let Some((schema, name)) = &key.operator_class {
-                write!(f, " {}", label(schema, name))?;
-            }
-            // the order that goes without saying: ascending and NULLs last, or both turned round
-            let descending = if key.descending { " desc" } else { "" };
-            let nulls = match (key.descending, key.nulls_first) {
-                (false, true) => " nulls first",
-                (true, false) => " nulls last",
-                _ => "",
-            };
-            write!(f, "{descending}{nulls}")?;
-        }
-        f.write_str(")")?;
-        if !self.include.is_empty() {
-            write!(f, " include ({})", list(&self.include))?;
-        }
-        match &self.predicate {
-            Some(predicate) => write!(f, " WHERE {predicate}"),
-            None => Ok(()),
-        }
-    }
-}
-
-/// The words for a wanted foreign key, for findings.
-impl std::fmt::Display for ForeignKeySpec {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "foreign key {} ({}) references {} ({}) on update {} on delete {}",
-            label(&self.table.0, &self.table.1),
-            list(&self.columns),
-            label(&self.referenced.0, &self.referenced.1),
-            list(&self.referenced_columns),
-            self.on_update.to_lowercase(),
-            self.on_delete.to_lowercase(),
-        )
-    }
-}
-
-fn list(names: &[String]) -> String {
-    let names: Vec<_> = names.iter().map(|name| quoted(name)).collect();
-    names.join(", ")
 }
 
 #[cfg(test)]
@@ -431,40 +342,5 @@ mod tests {
         );
         let key = "((b COLLATE \"C\") || 'x, b'::text)";
         assert_eq!(collated(&format!("{key}, b"), &[key, "b"]), None);
-    }
-
-    #[test]
-    fn a_wanted_index_is_said_in_full() {
-        let key = |name: &str| IndexKey {
-            target: Target::Column(name.into()),
-            operator_class: None,
-            descending: false,
-            nulls_first: false,
-        };
-        let spec = IndexSpec {
-            schema: "s".into(),
-            table: "t".into(),
-            name: "i".into(),
-            unique: true,
-            method: "gin".into(),
-            keys: vec![
-                IndexKey {
-                    operator_class: Some(("o".into(), "ops".into())),
-                    nulls_first: true,
-                    ..key("a")
-                },
-                IndexKey {
-                    descending: true,
-                    nulls_first: true,
-                    ..key("b")
-                },
-            ],
-            include: vec!["c".into()],
-            predicate: Some("d".into()),
-        };
-        assert_eq!(
-            spec.to_string(),
-            "unique gin index on s.t (\"a\" o.ops nulls first, \"b\" desc) include (\"c\") WHERE d"
-        );
     }
 }

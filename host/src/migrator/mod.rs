@@ -1,11 +1,12 @@
 //! The only loop: lock, compare, run, check, record. Nobody else applies or undoes a migration, and
 //! nobody else writes the history.
 
+mod ledger;
 mod transaction;
 mod watch;
 mod workplace;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,11 +15,11 @@ use serde::Serialize;
 pub use self::watch::Signals;
 use self::workplace::Workplace;
 use crate::database::address::Address;
-use crate::database::history;
+use crate::database::history::{self, Kept};
 use crate::database::locks::Holder;
 use crate::error::{Code, Error, Result};
 use crate::finding::Finding;
-use crate::migration::{Migration, Mode, Phase, Version};
+use crate::migration::{Migration, Mode, Phase, Settings, Version};
 use crate::plan::{self, History, Undo};
 use crate::sandbox::{Compiler, Events, Prepared};
 
@@ -138,38 +139,60 @@ async fn apply(
     // compiled before the lock is taken: what cannot run is refused before anything has happened
     let mut prepared = prepare(compiler, &seen)?;
     let mut workplace = Workplace::open(address, connection, options, observer).await?;
-    let history = workplace.history().await?;
-    // another runner may have been quicker
-    let pending = pending(&history)?;
-    for migration in &pending {
-        // undone by another runner meanwhile, so it must be applied before what comes after it
-        if !seen.iter().any(|m| m.version() == migration.version()) {
-            transactional(migration)?;
-            prepared.extend(prepare(compiler, &[migration])?);
+    let done = async {
+        let history = workplace.history().await?;
+        // another runner may have been quicker
+        let pending = pending(&history)?;
+        for migration in &pending {
+            // undone by another runner meanwhile, so it must be applied before what comes after it
+            if !seen.iter().any(|m| m.version() == migration.version()) {
+                transactional(migration)?;
+                prepared.extend(prepare(compiler, &[migration])?);
+            }
         }
+        let todo = pending.iter().filter_map(|migration| {
+            prepared
+                .iter()
+                .find(|(m, _)| m.version() == migration.version())
+        });
+        for (place, (migration, prepared)) in todo.enumerate() {
+            workplace.place = (place + 1, pending.len());
+            let settings = plan::settings(&migration.manifest, &options.settings)?;
+            apply_one(&mut workplace, migration, prepared, settings, ran).await?;
+        }
+        Ok(())
     }
-    let todo = pending.iter().filter_map(|migration| {
-        prepared
-            .iter()
-            .find(|(m, _)| m.version() == migration.version())
-    });
-    for (place, (migration, prepared)) in todo.enumerate() {
-        let settings = plan::settings(&migration.manifest, &options.settings)?;
-        workplace.place = (place + 1, pending.len());
-        let run = workplace
-            .begin_run(migration, Phase::Up, Mode::Transactional, &settings)
-            .await?;
-        let applied = workplace
-            .transact(migration, prepared, Phase::Up, run, &settings)
-            .await;
-        ran.push(workplace.end_run(run, applied).await?);
-        let (found, verified) = workplace
-            .verify(migration, prepared, Some(run), settings)
-            .await?;
-        verified.map_err(|error| verification_failed(migration, error))?;
-        ran.push(found);
-    }
-    workplace.close().await;
+    .await;
+    let closed = workplace.close().await;
+    done.and(closed)
+}
+
+/// Applies a migration and verifies it.
+async fn apply_one(
+    workplace: &mut Workplace<'_>,
+    migration: &Migration,
+    prepared: &Prepared,
+    settings: Settings,
+    ran: &mut Vec<Ran>,
+) -> Result<()> {
+    let mut kept = Kept {
+        remembered: BTreeMap::new(),
+        settings,
+    };
+    let run = workplace.begin_run(migration, Phase::Up, Mode::Transactional, &kept.settings)?;
+    let applied = workplace
+        .transact(migration, prepared, Phase::Up, run, &kept)
+        .await;
+    workplace.end_run(run, &applied)?;
+    let (applied, remembered) = applied?;
+    workplace.observer.ended(&applied);
+    ran.push(applied);
+    kept.remembered = remembered;
+    let (found, verified) = workplace
+        .verify(migration, prepared, Some(run), &kept)
+        .await?;
+    verified.map_err(|error| verification_failed(migration, error))?;
+    ran.push(found);
     Ok(())
 }
 
@@ -210,26 +233,32 @@ async fn revert(
     }
     let prepared = prepare(compiler, &seen)?;
     let mut workplace = Workplace::open(address, connection, options, observer).await?;
-    let history = workplace.history().await?;
-    // another runner may have undone some meanwhile; nothing is undone that was not asked for
-    let still = plan::down(migrations, &history, undo)?;
-    let todo: Vec<_> = prepared
-        .iter()
-        .filter(|(m, _)| still.iter().any(|s| s.version() == m.version()))
-        .collect();
-    for (place, (migration, prepared)) in todo.iter().enumerate() {
-        workplace.place = (place + 1, todo.len());
-        let settings = workplace.kept(migration.version()).await?.settings;
-        let run = workplace
-            .begin_run(migration, Phase::Down, Mode::Transactional, &settings)
-            .await?;
-        let undone = workplace
-            .transact(migration, prepared, Phase::Down, run, &settings)
-            .await;
-        ran.push(workplace.end_run(run, undone).await?);
+    let done = async {
+        let history = workplace.history().await?;
+        // another runner may have undone some meanwhile; nothing is undone that was not asked for
+        let still = plan::down(migrations, &history, undo)?;
+        let todo: Vec<_> = prepared
+            .iter()
+            .filter(|(m, _)| still.iter().any(|s| s.version() == m.version()))
+            .collect();
+        for (place, (migration, prepared)) in todo.iter().enumerate() {
+            workplace.place = (place + 1, todo.len());
+            let kept = workplace.kept(migration.version()).await?;
+            let mode = Mode::Transactional;
+            let run = workplace.begin_run(migration, Phase::Down, mode, &kept.settings)?;
+            let undone = workplace
+                .transact(migration, prepared, Phase::Down, run, &kept)
+                .await;
+            workplace.end_run(run, &undone)?;
+            let (undone, _) = undone?;
+            workplace.observer.ended(&undone);
+            ran.push(undone);
+        }
+        Ok(())
     }
-    workplace.close().await;
-    Ok(())
+    .await;
+    let closed = workplace.close().await;
+    done.and(closed)
 }
 
 /// Runs the `verify` of applied migrations and goes on after one that fails; with each, what it found and
@@ -250,10 +279,8 @@ pub async fn verify(
     let mut outcomes = Vec::new();
     for (place, (migration, prepared)) in prepared.iter().enumerate() {
         workplace.place = (place + 1, applied.len());
-        let settings = workplace.kept(migration.version()).await?.settings;
-        let outcome = workplace
-            .verify(migration, prepared, None, settings)
-            .await?;
+        let kept = workplace.kept(migration.version()).await?;
+        let outcome = workplace.verify(migration, prepared, None, &kept).await?;
         if let (_, Err(error)) = &outcome
             && error.code() == Code::DatabaseLost
         {

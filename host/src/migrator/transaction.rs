@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 use super::Ran;
 use super::watch::{ASK, Asking, interrupted, watched};
 use super::workplace::{Workplace, given_up};
+use crate::database::history::{self, Kept};
 use crate::database::locks::{self, Holder};
-use crate::database::{Failure, Session, history, runs};
+use crate::database::runs::Event;
+use crate::database::{Failure, Session};
 use crate::error::{Code, Error, Result};
 use crate::finding::Finding;
-use crate::migration::{Migration, Mode, Phase, Settings};
+use crate::migration::{Migration, Mode, Phase};
 use crate::sandbox::{self, Ended, Job, Prepared, Verdict};
 
 /// How often a transaction is tried that runs into contention.
@@ -41,6 +43,9 @@ const PINS: &str = "\
       WHERE current_setting('transaction_timeout', true) <> '0'; \
     SELECT 1";
 
+/// What a guest remembers for a later phase.
+type Remembered = BTreeMap<String, String>;
+
 /// How an attempt failed.
 enum Failed {
     /// The same may succeed in a new transaction.
@@ -57,18 +62,14 @@ impl Workplace<'_> {
         prepared: &Prepared,
         phase: Phase,
         run: i64,
-        settings: &Settings,
-    ) -> Result<Ran> {
-        let remembered = match phase {
-            Phase::Up => Default::default(),
-            Phase::Down | Phase::Verify => self.kept(migration.version()).await?.remembered,
-        };
+        kept: &Kept,
+    ) -> Result<(Ran, Remembered)> {
         self.observer
             .started(migration, phase, self.place.0, self.place.1);
         let mut pause = FIRST_PAUSE;
         for attempt in 1..=ATTEMPTS {
             let started = Instant::now();
-            let job = self.job(migration, phase, settings, &remembered);
+            let job = self.job(migration, phase, kept);
             match self.attempt(migration, prepared, job, run, started).await {
                 Ok(ran) => return Ok(ran),
                 Err(Failed::Final(error)) => return Err(error),
@@ -89,19 +90,18 @@ impl Workplace<'_> {
         migration: &Migration,
         prepared: &Prepared,
         run: Option<i64>,
-        settings: Settings,
+        kept: &Kept,
     ) -> Result<(Ran, Result<()>)> {
-        let remembered = self.kept(migration.version()).await?.remembered;
         self.observer
             .started(migration, Phase::Verify, self.place.0, self.place.1);
         let mut pause = FIRST_PAUSE;
         for attempt in 1..=ATTEMPTS {
             let started = Instant::now();
-            let job = self.job(migration, Phase::Verify, &settings, &remembered);
+            let job = self.job(migration, Phase::Verify, kept);
             let ended = self.run(prepared, "READ ONLY", job).await;
             let (ended, blockers) = ended.map_err(Failed::into_error)?;
             if let Some(run) = run {
-                self.record(run, Phase::Verify, &ended.findings).await?;
+                self.record(run, Phase::Verify, &ended.findings)?;
             }
             let back = ended.session.batch("ROLLBACK").await;
             let ran = ran(migration, Phase::Verify, started, 0, ended.findings);
@@ -134,27 +134,26 @@ impl Workplace<'_> {
         job: Job,
         run: i64,
         started: Instant,
-    ) -> Result<Ran, Failed> {
+    ) -> Result<(Ran, Remembered), Failed> {
         let phase = job.phase;
         let (mut ended, blockers) = self.run(prepared, "READ WRITE", job).await?;
         let findings = std::mem::take(&mut ended.findings);
         match std::mem::replace(&mut ended.verdict, Verdict::Done) {
             Verdict::Done => {
-                self.record(run, phase, &findings)
-                    .await
-                    .map_err(Failed::Final)?;
+                self.record(run, phase, &findings).map_err(Failed::Final)?;
                 let took = millis(started);
                 let rows_affected = ended.rows_affected;
-                self.settle(migration, phase, run, took, ended).await?;
-                Ok(Ran {
+                let remembered = self.settle(migration, phase, run, took, ended).await?;
+                let ran = Ran {
                     took_ms: took,
                     ..ran(migration, phase, started, rows_affected, findings)
-                })
+                };
+                Ok((ran, remembered))
             }
             Verdict::Failed(error) => {
                 // the connection is given up: nothing of its state reaches another migration
                 drop(ended.session);
-                let _ = self.record(run, phase, &findings).await;
+                let _ = self.record(run, phase, &findings);
                 Err(Failed::Final(error))
             }
             Verdict::Contention(error) => Err(self
@@ -182,13 +181,19 @@ impl Workplace<'_> {
         })?;
         let running = sandbox::run(prepared, session, job);
         let observer = self.observer.as_ref();
-        let asking = self.lock.as_ref().map(|lock| Asking {
-            session: lock,
+        let asking = self.ledger.as_ref().map(|ledger| Asking {
+            session: ledger.session(),
             // before the lock timeout ends the wait
             every: (self.lock_timeout / 2).clamp(Duration::from_millis(50), ASK),
         });
-        let (ended, blockers) =
-            watched(running, &mut self.signals, asking, self.pid, observer).await;
+        let (ended, blockers) = watched(
+            running,
+            &mut self.signals,
+            asking,
+            self.backend.pid,
+            observer,
+        )
+        .await;
         match ended {
             Some(ended) => Ok((ended, blockers)),
             None => {
@@ -207,9 +212,11 @@ impl Workplace<'_> {
         run: i64,
         took_ms: u64,
         ended: Ended,
-    ) -> Result<(), Failed> {
+    ) -> Result<Remembered, Failed> {
         let session = ended.session;
-        let lock = self.lock().map_err(Failed::Final)?;
+        let ledger = self.ledger().map_err(Failed::Final)?;
+        // the history row refers to the run's row
+        ledger.settled().await.map_err(Failed::Final)?;
         let outcome = history::Outcome {
             run,
             mode: Mode::Transactional,
@@ -220,7 +227,9 @@ impl Workplace<'_> {
         let record = async {
             match phase {
                 Phase::Up => history::record(&session, migration, &outcome).await,
-                Phase::Down | Phase::Verify => history::forget(&session, migration.version()).await,
+                Phase::Down | Phase::Verify => {
+                    history::forget(&session, migration.version(), run).await
+                }
             }
         };
         // sent at once, answered in order: the history row only counts where nothing deferred failed
@@ -228,7 +237,7 @@ impl Workplace<'_> {
             biased;
             session.batch("SET CONSTRAINTS ALL IMMEDIATE; CLOSE ALL"),
             record,
-            locks::still_held(lock),
+            locks::still_held(ledger.session()),
         );
         if let Err(failure) = deferred {
             let what = "failed to check the deferred constraints";
@@ -240,18 +249,16 @@ impl Workplace<'_> {
         }
         held.map_err(Failed::Final)?;
         match session.batch("COMMIT").await {
-            Ok(()) => {
-                self.work = Some(session);
-                Ok(())
-            }
+            Ok(()) => self.work = Some(session),
             Err(Failure::Lost(why)) => {
                 drop(session);
                 self.find_out(migration, phase, run, &why)
                     .await
-                    .map_err(Failed::Final)
+                    .map_err(Failed::Final)?;
             }
-            Err(failure) => Err(self.refused(session, failure, "failed to commit").await),
+            Err(failure) => return Err(self.refused(session, failure, "failed to commit").await),
         }
+        Ok(ended.remembered)
     }
 
     /// The answer to COMMIT was lost: the history says whether it happened.
@@ -304,23 +311,20 @@ impl Workplace<'_> {
         }
     }
 
-    async fn record(&self, run: i64, phase: Phase, findings: &[Finding]) -> Result<()> {
-        runs::findings(self.lock()?, run, phase, findings).await
+    fn record(&self, run: i64, phase: Phase, findings: &[Finding]) -> Result<()> {
+        if !findings.is_empty() {
+            self.ledger()?.record(Event::found(run, phase, findings));
+        }
+        Ok(())
     }
 
-    fn job(
-        &self,
-        migration: &Migration,
-        phase: Phase,
-        settings: &Settings,
-        remembered: &BTreeMap<String, String>,
-    ) -> Job {
+    fn job(&self, migration: &Migration, phase: Phase, kept: &Kept) -> Job {
         Job {
             phase,
             mode: Mode::Transactional,
             limits: migration.manifest.limits,
-            settings: settings.clone(),
-            remembered: remembered.clone(),
+            settings: kept.settings.clone(),
+            remembered: kept.remembered.clone(),
             events: self.observer.clone(),
         }
     }

@@ -4,12 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::ledger::Ledger;
 use super::watch::Signals;
-use super::{Observer, Options, Ran};
+use super::{Observer, Options};
 use crate::database::address::Address;
 use crate::database::history::{self, Kept};
-use crate::database::locks::{self, Patience};
-use crate::database::{Canceller, Connection, Failure, Session, runs, schema};
+use crate::database::locks::{self, Backend, Patience};
+use crate::database::runs::{self, Event};
+use crate::database::{Canceller, Connection, Failure, Session, schema};
 use crate::error::{Code, Error, Result};
 use crate::migration::{Migration, Mode, Phase, Settings, Version};
 use crate::plan::History;
@@ -23,8 +25,9 @@ pub struct Workplace<'a> {
     /// None while a guest has it, and after a failure, when the connection is given up.
     pub(super) work: Option<Session>,
     pub(super) canceller: Canceller,
-    pub(super) pid: i32,
-    pub(super) lock: Option<Session>,
+    pub(super) backend: Backend,
+    pub(super) ledger: Option<Ledger>,
+    last_run: i64,
     pub(super) signals: Signals,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) wait: Duration,
@@ -40,7 +43,7 @@ pub async fn connect(address: &Address) -> Result<Connection> {
 }
 
 impl<'a> Workplace<'a> {
-    /// Takes the run lock and the fence, and sets up the schema `wasmigrate` where it must be.
+    /// Takes the run lock and the fence.
     pub async fn open(
         address: &'a Address,
         connection: Connection,
@@ -48,17 +51,6 @@ impl<'a> Workplace<'a> {
         observer: Arc<dyn Observer>,
     ) -> Result<Self> {
         let mut workplace = Workplace::without_lock(address, connection, options, observer)?;
-        workplace.work()?.batch(PATIENT).await.map_err(|failure| {
-            failure.error(Code::Internal, "failed to prepare the work session")
-        })?;
-        let lock = Session::new(address.connect("wasmigrate lock").await?);
-        let failed =
-            |failure: Failure| failure.error(Code::Internal, "failed to prepare the lock session");
-        // events may be lost with a crash of the server's machine; the history is on the work session
-        let sql = format!(
-            "{PATIENT}; SET search_path = pg_catalog, pg_temp; SET synchronous_commit = off"
-        );
-        lock.batch(&sql).await.map_err(failed)?;
         let observer = Arc::clone(&workplace.observer);
         let mut waiting = |holder: &_| observer.waiting("the run lock", holder);
         let patience = Patience {
@@ -66,9 +58,11 @@ impl<'a> Workplace<'a> {
             end_after: None,
             waiting: &mut waiting,
         };
-        let acquired = locks::acquire(&lock, patience);
-        workplace.signals.unless(acquired).await??;
-        workplace.lock = Some(lock);
+        let work = workplace.work.as_ref().ok_or_else(given_up)?;
+        let both = async { tokio::try_join!(settle_in(work), locked(address, patience)) };
+        let (backend, lock) = workplace.signals.unless(both).await??;
+        workplace.backend = backend;
+        workplace.ledger = Some(Ledger::open(lock));
         workplace.take_fence().await?;
         Ok(workplace)
     }
@@ -84,8 +78,9 @@ impl<'a> Workplace<'a> {
             address,
             canceller: connection.canceller(),
             work: Some(Session::new(connection)),
-            pid: 0,
-            lock: None,
+            backend: Backend::default(),
+            ledger: None,
+            last_run: 0,
             signals: Signals::hear()?,
             observer,
             wait: options.wait,
@@ -95,7 +90,7 @@ impl<'a> Workplace<'a> {
         })
     }
 
-    /// Takes the fence on the work session and learns its process id.
+    /// Takes the fence on the work session.
     async fn take_fence(&mut self) -> Result<()> {
         let work = self.work.as_ref().ok_or_else(given_up)?;
         let observer = Arc::clone(&self.observer);
@@ -111,32 +106,24 @@ impl<'a> Workplace<'a> {
             waiting: &mut waiting,
         };
         let fence = locks::fence(work, patience);
-        self.signals.unless(fence).await??;
-        let failed =
-            |failure: Failure| failure.error(Code::Internal, "failed to prepare the work session");
-        // the server notices a dead client while a statement runs, and ends it; not every platform can
-        let notice = "SET client_connection_check_interval = '500ms'";
-        match work.batch(notice).await {
-            Ok(()) | Err(Failure::Server(_)) => {}
-            Err(failure) => return Err(failed(failure)),
-        }
-        let pid = work
-            .text("SELECT pg_catalog.pg_backend_pid()::text", &[])
-            .await;
-        let pid = pid.map_err(failed)?;
-        self.pid = pid.and_then(|pid| pid.parse().ok()).unwrap_or(0);
-        Ok(())
+        self.signals.unless(fence).await?
     }
 
-    /// The history as it is under the lock, after the schema `wasmigrate` has its newest layout and the
+    /// The history as it is under the lock. The schema `wasmigrate` is brought to its newest layout, and the
     /// runs of dead runners are closed.
     pub async fn history(&mut self) -> Result<History> {
-        let work = self.work()?;
-        let found = history::look(work.connection()).await?;
-        schema::upgrade(self.lock()?, found.layout).await?;
-        if found.layout > 0 {
-            runs::close_lost(self.lock()?).await?;
+        let found = history::look(self.work()?.connection()).await?;
+        let ledger = self.ledger()?;
+        if found.layout == 0 {
+            schema::may_create(self.work()?).await?;
+            // beside the first migration: the flushes of new tables take as long as a small one
+            ledger.upgrade(found.layout);
+            return Ok(found);
         }
+        ledger.upgrade(found.layout);
+        ledger.settled().await?;
+        runs::close_lost(ledger.session()).await?;
+        self.last_run = runs::last(ledger.session()).await?;
         Ok(found)
     }
 
@@ -150,45 +137,90 @@ impl<'a> Workplace<'a> {
         self.work.as_ref().ok_or_else(given_up)
     }
 
-    /// The session that holds the lock.
-    pub fn lock(&self) -> Result<&Session> {
-        self.lock.as_ref().ok_or_else(given_up)
+    /// The session that holds the lock, and what is written on it.
+    pub fn ledger(&self) -> Result<&Ledger> {
+        self.ledger.as_ref().ok_or_else(given_up)
     }
 
-    /// Records that a run begins.
-    pub async fn begin_run(
-        &self,
+    /// Records that a run begins, and gives its id.
+    pub fn begin_run(
+        &mut self,
         migration: &Migration,
         phase: Phase,
         mode: Mode,
         settings: &Settings,
     ) -> Result<i64> {
-        runs::start(self.lock()?, migration, phase, mode, settings, self.pid).await
+        self.last_run += 1;
+        let event = Event::started(
+            self.last_run,
+            migration,
+            phase,
+            mode,
+            settings,
+            &self.backend,
+        );
+        self.ledger()?.record(event);
+        Ok(self.last_run)
     }
 
-    /// Records how a run ended. A failure to record it does not hide why the run itself failed.
-    pub async fn end_run(&self, run: i64, outcome: Result<Ran>) -> Result<Ran> {
-        let recorded = runs::end(self.lock()?, run, outcome.as_ref().err()).await;
-        let ran = outcome?;
-        recorded?;
-        self.observer.ended(&ran);
-        Ok(ran)
+    /// Records that a run failed, where it did. That one succeeded, its own transaction has recorded.
+    pub fn end_run<T>(&self, run: i64, outcome: &Result<T>) -> Result<()> {
+        if let Err(error) = outcome {
+            self.ledger()?.record(Event::failed(run, error));
+        }
+        Ok(())
     }
 
     /// After a lost answer to COMMIT: a new work session, behind the fence, to see what became of it.
     pub async fn reconnect(&mut self) -> Result<()> {
         let connection = connect(self.address).await?;
         self.canceller = connection.canceller();
-        self.work = Some(Session::new(connection));
+        self.backend = settle_in(self.work.insert(Session::new(connection))).await?;
         self.take_fence().await
     }
 
-    /// Says goodbye to the server on both sessions.
-    pub async fn close(self) {
-        for session in [self.work, self.lock].into_iter().flatten() {
-            session.close_connection().await;
+    /// Waits until all events are written, and says goodbye to the server on both sessions.
+    pub async fn close(self) -> Result<()> {
+        if let Some(work) = self.work {
+            work.close_connection().await;
+        }
+        match self.ledger {
+            Some(ledger) => ledger.close().await,
+            None => Ok(()),
         }
     }
+}
+
+/// Prepares the session that works for long waits, and learns which process serves it.
+async fn settle_in(work: &Session) -> Result<Backend> {
+    // the server notices a dead client while a statement runs, and ends it; not every platform can
+    let notice = "SET client_connection_check_interval = '500ms'";
+    let (patient, noticing, backend) = tokio::join!(
+        work.batch(PATIENT),
+        work.batch(notice),
+        locks::backend(work),
+    );
+    let failed =
+        |failure: Failure| failure.error(Code::Internal, "failed to prepare the work session");
+    patient.map_err(failed)?;
+    match noticing {
+        Ok(()) | Err(Failure::Server(_)) => {}
+        Err(failure) => return Err(failed(failure)),
+    }
+    backend.map_err(failed)
+}
+
+/// A session that holds the run lock.
+async fn locked(address: &Address, patience: Patience<'_>) -> Result<Session> {
+    let lock = Session::new(address.connect("wasmigrate lock").await?);
+    // events may be lost with a crash of the server's machine; the history is on the work session
+    let sql =
+        format!("{PATIENT}; SET search_path = pg_catalog, pg_temp; SET synchronous_commit = off");
+    lock.batch(&sql)
+        .await
+        .map_err(|failure| failure.error(Code::Internal, "failed to prepare the lock session"))?;
+    locks::acquire(&lock, patience).await?;
+    Ok(lock)
 }
 
 /// The session is gone, because an earlier step failed.

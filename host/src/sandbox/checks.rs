@@ -5,9 +5,7 @@ use std::time::Duration;
 use super::state::{Answer, Fault, State, excerpt, values};
 use super::talk::cut;
 use super::wit::{checks, types};
-use crate::database::{
-    Failure, ForeignKeySpec, IndexKey, IndexSpec, IndexUse, Lookup, Standing, Target, label, quoted,
-};
+use crate::database::{Failure, ForeignKeySpec, IndexSpec, IndexUse, label, quoted};
 use crate::error::{Code, Error};
 use crate::finding::Finding;
 use crate::guard::statement::{self, Kind};
@@ -114,9 +112,13 @@ impl checks::Host for State {
         )
     }
 
-    async fn index_standing(&mut self, spec: checks::IndexSpec) -> Called<checks::Standing> {
-        let answer = self.index_state(&spec.into()).await;
-        self.answer(answer.map(checks::Standing::from))
+    async fn index_standings(
+        &mut self,
+        specs: Vec<checks::IndexSpec>,
+    ) -> Called<Vec<checks::Standing>> {
+        let specs: Vec<_> = specs.into_iter().map(IndexSpec::from).collect();
+        let answer = self.index_states(&specs).await;
+        self.answer(answer.map(|all| all.into_iter().map(checks::Standing::from).collect()))
     }
 
     async fn foreign_key_standing(
@@ -137,15 +139,10 @@ impl checks::Host for State {
         self.answer(answer)
     }
 
-    async fn require_index(&mut self, spec: checks::IndexSpec) -> Called<()> {
-        let spec = IndexSpec::from(spec);
-        let answer = match self.index_state(&spec).await {
-            Ok(standing) => self.stands(
-                "index",
-                &label(&spec.schema, &spec.name),
-                &spec.to_string(),
-                standing,
-            ),
+    async fn require_indexes(&mut self, specs: Vec<checks::IndexSpec>) -> Called<()> {
+        let specs: Vec<_> = specs.into_iter().map(IndexSpec::from).collect();
+        let answer = match self.index_states(&specs).await {
+            Ok(standings) => self.indexes_stand(&specs, standings),
             Err(fault) => Err(fault),
         };
         self.answer(answer)
@@ -299,30 +296,9 @@ impl State {
         })
     }
 
-    async fn index_state(&mut self, spec: &IndexSpec) -> Answer<Standing> {
-        self.ready()?;
-        let what = format!("the check of index {}", spec.name);
-        let lookup = self.session.find_index(spec).await;
-        match lookup.map_err(|failure| self.fault(&what, failure))? {
-            Lookup::Told(standing) => Ok(standing),
-            Lookup::Texts(pairs, same) => {
-                // the guest's expressions are only planned, but planning may evaluate what is constant
-                self.read_only().await?;
-                let standing = self.session.compare_index(spec, pairs, same).await;
-                self.checked(&what, standing).await
-            }
-        }
-    }
-
-    async fn foreign_key_state(&mut self, spec: &ForeignKeySpec) -> Answer<Standing> {
-        self.ready()?;
-        let standing = self.session.foreign_key_standing(spec).await;
-        standing.map_err(|failure| self.fault("the check of a foreign key", failure))
-    }
-
     /// Makes the transaction read-only for a check, by a savepoint that [`State::checked`] rolls back.
     /// `verify` runs in a read-only transaction anyway.
-    async fn read_only(&mut self) -> Answer<()> {
+    pub(super) async fn read_only(&mut self) -> Answer<()> {
         if self.phase == Phase::Verify {
             return Ok(());
         }
@@ -343,7 +319,7 @@ impl State {
     }
 
     /// Ends a read-only check.
-    async fn checked<T>(&mut self, sql: &str, outcome: Result<T, Failure>) -> Answer<T> {
+    pub(super) async fn checked<T>(&mut self, sql: &str, outcome: Result<T, Failure>) -> Answer<T> {
         let outcome = outcome.map_err(|failure| self.fault(sql, failure))?;
         if self.phase != Phase::Verify {
             let back = "ROLLBACK TO wasmigrate_check; RELEASE wasmigrate_check";
@@ -355,32 +331,8 @@ impl State {
         Ok(outcome)
     }
 
-    fn stands(
-        &mut self,
-        kind: &'static str,
-        subject: &str,
-        expected: &str,
-        standing: Standing,
-    ) -> Answer<()> {
-        let met = standing == Standing::Equal;
-        let seen = match standing {
-            Standing::Absent => "absent".to_owned(),
-            Standing::Equal => "valid, as defined".to_owned(),
-            Standing::Invalid => "there, but not valid".to_owned(),
-            Standing::Different(difference) => format!("different: {difference}"),
-        };
-        let (subject, expected) = (subject.to_owned(), expected.to_owned());
-        self.find(Finding {
-            kind,
-            subject,
-            expected,
-            seen,
-            met,
-        })
-    }
-
     /// Records a finding; one that is not met fails the run.
-    fn find(&mut self, finding: Finding) -> Answer<()> {
+    pub(super) fn find(&mut self, finding: Finding) -> Answer<()> {
         // a guest's words are in it: PostgreSQL could not store a NUL, and as much as it likes would not do
         let clean = |text: String| cut(&text).replace('\0', "\u{fffd}");
         let finding = Finding {
@@ -403,61 +355,5 @@ impl State {
         });
         self.findings.push(finding);
         failed.map_or(Ok(()), Err)
-    }
-}
-
-impl From<Standing> for checks::Standing {
-    fn from(standing: Standing) -> Self {
-        match standing {
-            Standing::Absent => checks::Standing::Absent,
-            Standing::Equal => checks::Standing::Equal,
-            Standing::Invalid => checks::Standing::Invalid,
-            Standing::Different(difference) => checks::Standing::Different(difference),
-        }
-    }
-}
-
-impl From<checks::IndexSpec> for IndexSpec {
-    fn from(spec: checks::IndexSpec) -> Self {
-        let keys = spec.keys.into_iter().map(|key| IndexKey {
-            target: match key.target {
-                checks::IndexTarget::Column(name) => Target::Column(name),
-                checks::IndexTarget::Expression(sql) => Target::Expression(sql),
-            },
-            operator_class: key.operator_class.map(|class| (class.schema, class.name)),
-            descending: key.descending,
-            nulls_first: key.nulls_first,
-        });
-        IndexSpec {
-            schema: spec.table.schema,
-            table: spec.table.name,
-            name: spec.name,
-            unique: spec.unique,
-            method: spec.method,
-            keys: keys.collect(),
-            include: spec.include,
-            predicate: spec.predicate,
-        }
-    }
-}
-
-impl From<checks::ForeignKeySpec> for ForeignKeySpec {
-    fn from(spec: checks::ForeignKeySpec) -> Self {
-        let action = |action| match action {
-            checks::KeyAction::NoAction => "NO ACTION",
-            checks::KeyAction::Restrict => "RESTRICT",
-            checks::KeyAction::Cascade => "CASCADE",
-            checks::KeyAction::SetNull => "SET NULL",
-            checks::KeyAction::SetDefault => "SET DEFAULT",
-        };
-        ForeignKeySpec {
-            table: (spec.table.schema, spec.table.name),
-            name: spec.name,
-            columns: spec.columns,
-            referenced: (spec.referenced.schema, spec.referenced.name),
-            referenced_columns: spec.referenced_columns,
-            on_update: action(spec.on_update),
-            on_delete: action(spec.on_delete),
-        }
     }
 }

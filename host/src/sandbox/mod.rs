@@ -12,6 +12,7 @@ mod query;
 mod remember;
 mod run;
 mod settings;
+mod standing;
 mod state;
 mod talk;
 

@@ -44,7 +44,9 @@ pub fn step(verb: &str, args: &Args, answers: &mut Answers) -> Result<()> {
             answers.say(checks::available_extension(args.text(0)?)?.unwrap_or("none".into()));
         }
         "index-standing" => {
-            answers.say(standing(checks::index_standing(index(args)?.spec())?));
+            for found in checks::index_standings(&[index(args)?])? {
+                answers.say(standing(found));
+            }
         }
         "ensure-index" => answers.say(format!("{:?}", index(args)?.ensure()?)),
         "require-index" => index(args)?.require()?,

@@ -1,0 +1,130 @@
+//! Indexes and foreign keys that a guest describes: how the database stands to them.
+
+use super::state::{Answer, State};
+use super::wit::checks;
+use crate::database::{ForeignKeySpec, IndexKey, IndexSpec, Lookup, Standing, Target, label};
+use crate::finding::Finding;
+
+impl State {
+    pub(super) async fn index_states(&mut self, specs: &[IndexSpec]) -> Answer<Vec<Standing>> {
+        self.ready()?;
+        let what = match specs {
+            [spec] => format!("the check of index {}", spec.name),
+            specs => format!("the check of {} indexes", specs.len()),
+        };
+        let lookups = self.session.find_indexes(specs).await;
+        let lookups = lookups.map_err(|failure| self.fault(&what, failure))?;
+        if lookups
+            .iter()
+            .all(|lookup| matches!(lookup, Lookup::Told(_)))
+        {
+            let compared = self.session.compare_indexes(specs, lookups).await;
+            return compared.map_err(|failure| self.fault(&what, failure));
+        }
+        // the guest's expressions are only planned, but planning may evaluate what is constant
+        self.read_only().await?;
+        let standings = self.session.compare_indexes(specs, lookups).await;
+        self.checked(&what, standings).await
+    }
+
+    /// Requires that each stands as it is wanted; all findings are recorded before the first failure counts.
+    pub(super) fn indexes_stand(
+        &mut self,
+        specs: &[IndexSpec],
+        standings: Vec<Standing>,
+    ) -> Answer<()> {
+        let mut outcome = Ok(());
+        for (spec, standing) in std::iter::zip(specs, standings) {
+            let subject = label(&spec.schema, &spec.name);
+            let found = self.stands("index", &subject, &spec.to_string(), standing);
+            outcome = outcome.and(found);
+        }
+        outcome
+    }
+
+    pub(super) async fn foreign_key_state(&mut self, spec: &ForeignKeySpec) -> Answer<Standing> {
+        self.ready()?;
+        let standing = self.session.foreign_key_standing(spec).await;
+        standing.map_err(|failure| self.fault("the check of a foreign key", failure))
+    }
+
+    pub(super) fn stands(
+        &mut self,
+        kind: &'static str,
+        subject: &str,
+        expected: &str,
+        standing: Standing,
+    ) -> Answer<()> {
+        let met = standing == Standing::Equal;
+        let seen = match standing {
+            Standing::Absent => "absent".to_owned(),
+            Standing::Equal => "valid, as defined".to_owned(),
+            Standing::Invalid => "there, but not valid".to_owned(),
+            Standing::Different(difference) => format!("different: {difference}"),
+        };
+        let (subject, expected) = (subject.to_owned(), expected.to_owned());
+        self.find(Finding {
+            kind,
+            subject,
+            expected,
+            seen,
+            met,
+        })
+    }
+}
+
+impl From<Standing> for checks::Standing {
+    fn from(standing: Standing) -> Self {
+        match standing {
+            Standing::Absent => checks::Standing::Absent,
+            Standing::Equal => checks::Standing::Equal,
+            Standing::Invalid => checks::Standing::Invalid,
+            Standing::Different(difference) => checks::Standing::Different(difference),
+        }
+    }
+}
+
+impl From<checks::IndexSpec> for IndexSpec {
+    fn from(spec: checks::IndexSpec) -> Self {
+        let keys = spec.keys.into_iter().map(|key| IndexKey {
+            target: match key.target {
+                checks::IndexTarget::Column(name) => Target::Column(name),
+                checks::IndexTarget::Expression(sql) => Target::Expression(sql),
+            },
+            operator_class: key.operator_class.map(|class| (class.schema, class.name)),
+            descending: key.descending,
+            nulls_first: key.nulls_first,
+        });
+        IndexSpec {
+            schema: spec.table.schema,
+            table: spec.table.name,
+            name: spec.name,
+            unique: spec.unique,
+            method: spec.method,
+            keys: keys.collect(),
+            include: spec.include,
+            predicate: spec.predicate,
+        }
+    }
+}
+
+impl From<checks::ForeignKeySpec> for ForeignKeySpec {
+    fn from(spec: checks::ForeignKeySpec) -> Self {
+        let action = |action| match action {
+            checks::KeyAction::NoAction => "NO ACTION",
+            checks::KeyAction::Restrict => "RESTRICT",
+            checks::KeyAction::Cascade => "CASCADE",
+            checks::KeyAction::SetNull => "SET NULL",
+            checks::KeyAction::SetDefault => "SET DEFAULT",
+        };
+        ForeignKeySpec {
+            table: (spec.table.schema, spec.table.name),
+            name: spec.name,
+            columns: spec.columns,
+            referenced: (spec.referenced.schema, spec.referenced.name),
+            referenced_columns: spec.referenced_columns,
+            on_update: action(spec.on_update),
+            on_delete: action(spec.on_delete),
+        }
+    }
+}
