@@ -73,11 +73,11 @@ codes! {
         "The schema `wasmigrate` in the database was written by a newer wasmigrate. Use that release or a newer one.";
 
     ComponentInvalid "component-invalid" 5
-        "The file is no WebAssembly component, or it is damaged or cut short. Build it again with `wasmigrate build`.";
+        "The file is no WebAssembly component, it is damaged or cut short, or it uses more of WebAssembly than a migration may. Build it again with `wasmigrate build`.";
     ComponentImport "component-import" 5
         "The component imports something outside wasmigrate's own interfaces, so it could reach more than the database. Build the guest for wasm32-unknown-unknown, not for wasm32-wasip1 or wasm32-wasip2: `wasmigrate build` does.";
     ComponentInterface "component-interface" 5
-        "The component was built for another version of the wasmigrate:migration interface, or does not export `up`, `down` and `verify`. Build it again with an SDK that fits this wasmigrate.";
+        "The component was built for another version of the wasmigrate:migration interface, or does not export `up`, `down` and `verify`, each without parameters and with `result<_, string>`. Build it again with an SDK that fits this wasmigrate.";
     ManifestMissing "manifest-missing" 5
         "The component carries no manifest section. Plain `cargo build` does not write one: build with `wasmigrate build`.";
     ManifestInvalid "manifest-invalid" 5

@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where it likes")]
 
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use wit_component::StringEncoding;
@@ -152,4 +153,71 @@ fn what_the_compiler_refuses_is_an_error_and_nothing_is_written() {
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["error"]["code"], "build-failed");
     assert!(!folder.path().join("out").exists());
+}
+
+/// A program that notes its arguments in the folder, as `NAME.log`, and then does this.
+fn noting(folder: &Path, name: &str, then: &str) -> PathBuf {
+    let path = folder.join(name);
+    let log = folder.join(name).with_extension("log");
+    let text = format!("#!/bin/sh\necho \"$@\" >> '{}'\n{then}\n", log.display());
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+/// The program that compiles guests where the test does not say otherwise.
+fn usual(name: &str) -> String {
+    let upper = name.to_uppercase();
+    [format!("WASMIGRATE_GUEST_{upper}"), upper]
+        .iter()
+        .find_map(|variable| std::env::var(variable).ok())
+        .unwrap_or(name.to_owned())
+}
+
+#[test]
+fn a_cargo_that_is_named_builds_and_brings_the_standard_library() {
+    let folder = tempfile::tempdir().unwrap();
+    project(folder.path(), "");
+    // a compiler without the target, as Debian's is
+    let without = format!(
+        "'{}' \"$@\" | sed 's,^/.*wasm32-unknown-unknown/lib$,/nonexistent,'",
+        usual("rustc")
+    );
+    let rustc = noting(folder.path(), "rustc", &without);
+    let cargo = noting(
+        folder.path(),
+        "cargo",
+        &format!("exec '{}' \"$@\"", usual("cargo")),
+    );
+    let said = |name: &str| {
+        std::fs::read_to_string(folder.path().join(name).with_extension("log")).unwrap_or_default()
+    };
+    let mut build = Command::new(env!("CARGO_BIN_EXE_wasmigrate"));
+    build.arg("build").current_dir(folder.path());
+    build.env("WASMIGRATE_GUEST_RUSTC", &rustc);
+
+    build.env_remove("WASMIGRATE_GUEST_CARGO");
+    let output = build.output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let refusal = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        refusal.contains("hint: rustup target add wasm32-unknown-unknown"),
+        "{refusal}"
+    );
+    assert!(said("rustc").contains("--print=target-libdir"));
+    assert_eq!(said("cargo"), "");
+
+    build.env("WASMIGRATE_GUEST_CARGO", &cargo);
+    let output = build.output().unwrap();
+    let talk = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{talk}");
+    assert!(folder.path().join("out/1-a.wasm").exists());
+    let calls = said("cargo");
+    let calls: Vec<_> = calls.lines().collect();
+    assert_eq!(calls.len(), 2, "{calls:?}");
+    assert!(calls[0].starts_with("metadata "), "{calls:?}");
+    assert!(
+        calls[1].starts_with("build --locked --release"),
+        "{calls:?}"
+    );
 }

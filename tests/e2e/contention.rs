@@ -1,7 +1,8 @@
 //! Sessions of others that hold what a migration needs.
 
+use crate::probe::{self, Script};
 use crate::processes::{Other, Running, until};
-use crate::support::{Database, white_cross};
+use crate::support::{Database, VERSIONS, white_cross};
 
 const HOLD: &str =
     "BEGIN; LOCK TABLE public.medication_logs IN ROW EXCLUSIVE MODE; SELECT 'held for the test'";
@@ -94,6 +95,36 @@ fn verify_waits_for_a_held_lock_too() {
     other.run("COMMIT");
     let run = run.end().ok();
     assert_eq!(run.stdout.matches(" verified, ").count(), 4, "{run:?}");
+}
+
+#[test]
+fn verify_waits_as_long_as_it_is_told() {
+    let database = Database::white_cross(40, 0);
+    database.run(white_cross(), &["up"]).ok();
+    let lock = "BEGIN; LOCK TABLE public.medication_logs IN ACCESS EXCLUSIVE MODE";
+    let other = Other::open(&database, lock);
+    let args = ["verify", "--only", VERSIONS[0], "--lock-timeout", "50ms"];
+    let verify = database.run(white_cross(), &args);
+    assert_eq!(verify.status, 6, "{verify:?}");
+    assert!(verify.stdout.contains("error[contention]"), "{verify:?}");
+    assert!(verify.stdout.contains("SQLSTATE: 55P03"), "{verify:?}");
+    drop(other);
+    database.run(white_cross(), &args).ok();
+
+    // the time is what was said, to the server as well
+    let database = Database::empty();
+    let timeout = Some("SELECT current_setting('lock_timeout')");
+    Script::default()
+        .step("verify", "query", &[timeout])
+        .write(&database);
+    database.run(probe::folder(), &["up"]).ok();
+    for (args, said) in [
+        (&["verify"][..], "\"3s\""),
+        (&["verify", "--lock-timeout", "1234ms"], "\"1234ms\""),
+    ] {
+        let verify = database.run(probe::folder(), args).ok();
+        assert!(verify.stderr.contains(said), "{verify:?}");
+    }
 }
 
 #[test]

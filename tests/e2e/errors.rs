@@ -3,8 +3,11 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use wasmigrate::migration::Digest;
+
 use crate::connection::servers::SERVER;
 use crate::guests::{Small, change_manifest, file_of, folder_of, with_manifest};
+use crate::processes::Other;
 use crate::support::{Database, Ended, VERSIONS, bare, only, root, white_cross};
 
 /// Runs `up` and `status`; both must end with that status, code and hint, and change nothing.
@@ -128,6 +131,39 @@ fn a_component_of_another_interface_version() {
         "component-interface",
         &["version 0.9.0", "this wasmigrate has 0.1", "SDK"],
     );
+}
+
+#[test]
+fn a_function_of_another_type_is_refused_before_the_lock() {
+    let database = Database::empty();
+    let good = folder_of(&[Small::new("1", "one")]);
+    let wrong = Small::new("1", "one").exports("verify", "func() -> u32");
+    let folder = folder_of(std::slice::from_ref(&wrong));
+    let file = folder.path().join("1.wasm");
+    let said = "exports `verify`, but not as `func() -> result<_, string>`";
+    let inspected = bare(&["inspect"]).arg(&file).output().unwrap();
+    let inspected = Ended::of(inspected).failed(5, "component-interface");
+    assert!(inspected.stderr.contains(said), "{inspected:?}");
+    let refused = |args: &[&str]| {
+        let ended = database.run(folder.path(), args);
+        let ended = ended.failed(5, "component-interface");
+        assert!(ended.stderr.contains(said), "{ended:?}");
+    };
+    refused(&["up"]);
+    assert_eq!(database.value("SELECT to_regnamespace('wasmigrate')"), "");
+    // as if an earlier wasmigrate had applied it: what is applied is not looked into before it is to run
+    database.run(good.path(), &["up"]).ok();
+    let digest = Digest::of(&wrong.bytes());
+    database.sql(&format!(
+        "UPDATE wasmigrate.migration SET digest = '{digest}'"
+    ));
+    let run_lock = "SELECT pg_advisory_lock(x'7761736d00000001'::int8)";
+    let _holder = Other::open(&database, run_lock);
+    let up = database.run(folder.path(), &["up"]).ok();
+    assert!(up.stdout.contains("nothing to do"), "{up:?}");
+    refused(&["down", "--wait", "0s"]);
+    refused(&["verify"]);
+    assert_eq!(database.value("SELECT count(*) FROM wasmigrate.run"), "1");
 }
 
 #[test]

@@ -33,6 +33,7 @@ pub struct Small {
     manifest: String,
     requires: Option<String>,
     fails: [Option<String>; 3],
+    exports: Option<(String, String)>,
 }
 
 impl Small {
@@ -69,10 +70,16 @@ impl Small {
         self
     }
 
+    /// It exports that function with this type.
+    pub fn exports(mut self, function: &str, ty: &str) -> Self {
+        self.exports = Some((function.into(), ty.into()));
+        self
+    }
+
     /// The component.
     pub fn bytes(&self) -> Vec<u8> {
         let manifest = Manifest::parse("small", &self.manifest).unwrap();
-        component::encode("small", &self.module(), &manifest).unwrap()
+        component::encode_unchecked("small", &self.module(), &manifest).unwrap()
     }
 
     /// Writes the component into a folder.
@@ -142,7 +149,7 @@ impl Small {
             shared: false,
             page_size_log2: None,
         });
-        let world = world();
+        let world = self.world();
         let mut module = Module::new();
         module
             .section(&types)
@@ -158,14 +165,22 @@ impl Small {
             });
         module.finish()
     }
-}
 
-fn world() -> Vec<u8> {
-    let mut resolve = Resolve::default();
-    resolve.push_dir(root().join("wit")).unwrap();
-    let package = resolve.push_str("small.wit", WORLD).unwrap();
-    let world = resolve.select_world(&[package], None).unwrap();
-    wit_component::metadata::encode(&resolve, world, StringEncoding::UTF8, None).unwrap()
+    fn world(&self) -> Vec<u8> {
+        let text = match &self.exports {
+            Some((function, ty)) => WORLD.replacen(
+                &format!("{function}: func() -> result<_, string>"),
+                &format!("{function}: {ty}"),
+                1,
+            ),
+            None => WORLD.to_owned(),
+        };
+        let mut resolve = Resolve::default();
+        resolve.push_dir(root().join("wit")).unwrap();
+        let package = resolve.push_str("small.wit", &text).unwrap();
+        let world = resolve.select_world(&[package], None).unwrap();
+        wit_component::metadata::encode(&resolve, world, StringEncoding::UTF8, None).unwrap()
+    }
 }
 
 /// A folder of its own with these small migrations.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::guests::{Small, change_manifest, file_of, folder_of};
+use crate::probe::{self, Script};
 use crate::support::{Database, Ended, VERSIONS, only, white_cross};
 
 fn applied(database: &Database) -> String {
@@ -229,6 +230,10 @@ fn a_failed_verification_leaves_the_migration_applied() {
         failed.stderr.contains("applied and committed"),
         "{failed:?}"
     );
+    assert!(
+        failed.stdout.contains("applied, not verified"),
+        "{failed:?}"
+    );
     assert_eq!(states(&database, folder.path()), ["1 applied", "2 pending"]);
     let json = database.run(folder.path(), &["down", "--json"]).ok().json();
     assert_eq!(json["ran"][0]["version"], "1");
@@ -237,6 +242,33 @@ fn a_failed_verification_leaves_the_migration_applied() {
     let json = json.json();
     assert_eq!(json["error"]["code"], "verification-failed");
     assert_eq!(json["ran"][0]["phase"], "up");
+    assert_eq!(json["ran"][0]["passed"], true);
+    assert_eq!(json["ran"][1]["phase"], "verify");
+    assert_eq!(json["ran"][1]["passed"], false);
+}
+
+#[test]
+fn the_findings_of_a_failed_verification_are_in_the_json() {
+    let database = Database::empty();
+    let require = |extension| [Some(extension)];
+    Script::default()
+        .step("verify", "require-extension", &require("plpgsql"))
+        .step("verify", "require-extension", &require("no_such"))
+        .write(&database);
+    let up = database.run(probe::folder(), &["up", "--json"]);
+    assert_eq!(up.status, 6, "{up:?}");
+    let json = up.json();
+    assert_eq!(json["error"]["code"], "verification-failed");
+    let found = |place: usize, key: &str| json["ran"][1]["findings"][place][key].clone();
+    assert_eq!(
+        (found(0, "subject"), found(0, "met")),
+        ("plpgsql".into(), true.into())
+    );
+    assert_eq!(
+        (found(1, "subject"), found(1, "met")),
+        ("no_such".into(), false.into())
+    );
+    assert_eq!(found(1, "seen"), "not installed");
 }
 
 fn status(database: &Database, folder: &Path) -> Ended {

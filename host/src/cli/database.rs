@@ -7,6 +7,7 @@ use crate::cli::Context;
 use crate::database::address::Address;
 use crate::embedded::{self, Embedded};
 use crate::error::Result;
+use crate::migrator::Options;
 use crate::project::{Project, Secret};
 use crate::sandbox::Compiler;
 
@@ -52,13 +53,41 @@ impl Database {
 pub struct Waiting {
     /// How long to wait for another runner
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = humantime::parse_duration)]
-    pub wait: Duration,
+    wait: Duration,
     /// End the statement of an earlier, killed run after this time; without it, it is waited for
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub fence_after: Option<Duration>,
+    fence_after: Option<Duration>,
+    #[command(flatten)]
+    locks: Locks,
+}
+
+impl Waiting {
+    /// The options of a run that has this patience.
+    pub fn options(&self) -> Options {
+        Options {
+            wait: self.wait,
+            fence_after: self.fence_after,
+            ..self.locks.options()
+        }
+    }
+}
+
+/// How long to wait for the locks of tables
+#[derive(Debug, clap::Args)]
+pub struct Locks {
     /// How long a statement waits for a lock before its transaction is tried again
     #[arg(long, value_name = "TIME", default_value = "3s", value_parser = humantime::parse_duration)]
-    pub lock_timeout: Duration,
+    lock_timeout: Duration,
+}
+
+impl Locks {
+    /// The options of a run that has this patience.
+    pub fn options(&self) -> Options {
+        Options {
+            lock_timeout: self.lock_timeout,
+            ..Options::default()
+        }
+    }
 }
 
 /// A compiler whose compiled code is kept in the user's cache, where there is one.

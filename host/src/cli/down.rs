@@ -4,7 +4,7 @@ use crate::cli::database::{Database, Waiting, compiler};
 use crate::cli::{Context, block_on};
 use crate::error::Result;
 use crate::migration::Version;
-use crate::migrator::{self, Options};
+use crate::migrator;
 use crate::plan::Undo;
 use crate::report::Telling;
 use crate::source;
@@ -38,12 +38,6 @@ impl Args {
             (_, _, true) => Undo::All,
             _ => Undo::Last,
         };
-        let options = Options {
-            wait: self.waiting.wait,
-            fence_after: self.waiting.fence_after,
-            lock_timeout: self.waiting.lock_timeout,
-            ..Options::default()
-        };
         let telling = Arc::new(Telling::new(context.screen));
         let summary = block_on(async {
             Ok(migrator::down(
@@ -51,7 +45,7 @@ impl Args {
                 &migrations,
                 &mut compiler(),
                 &undo,
-                &options,
+                &self.waiting.options(),
                 telling,
             )
             .await)

@@ -57,9 +57,7 @@ impl Args {
             to: self.to,
             allow_late: self.allow_late,
             settings: self.settings,
-            wait: self.waiting.wait,
-            fence_after: self.waiting.fence_after,
-            lock_timeout: self.waiting.lock_timeout,
+            ..self.waiting.options()
         };
         let telling = Arc::new(Telling::new(context.screen));
         let summary = block_on(async {

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use crate::cli::database::{Database, compiler};
+use crate::cli::database::{Database, Locks, compiler};
 use crate::cli::{Context, block_on};
 use crate::error::{Code, Result};
-use crate::migrator::{self, Options};
+use crate::migrator;
 use crate::report::{Telling, Verified, verified_text};
 use crate::source;
 
@@ -15,6 +15,8 @@ pub struct Args {
     /// Only this migration, by its name or version
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
+    #[command(flatten)]
+    locks: Locks,
 }
 
 impl Args {
@@ -24,13 +26,12 @@ impl Args {
         let address = self.database.address(&project)?;
         let telling = Arc::new(Telling::new(context.screen));
         let only = self.only.as_deref();
-        let options = Options::default();
         let outcomes = block_on(migrator::verify(
             &address,
             &migrations,
             &mut compiler(),
             only,
-            &options,
+            &self.locks.options(),
             telling,
         ))?;
         let verified: Vec<Verified> = outcomes

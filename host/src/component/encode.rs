@@ -3,20 +3,21 @@
 use wasm_encoder::{ComponentSection, CustomSection};
 use wit_component::ComponentEncoder;
 
-use crate::component::{MANIFEST_SECTION, read};
+use crate::component::{MANIFEST_SECTION, read, validate};
 use crate::error::{Code, Error, Result};
 use crate::manifest::Manifest;
 
-/// Makes the artifact of a compiled guest: the component with its manifest inside. What comes out was
-/// validated and can be read back; `origin` names the guest in errors.
+/// Makes the artifact of a compiled guest: the component with its manifest inside. What comes out can be
+/// read back and is valid; `origin` names the guest in errors.
 pub fn encode(origin: &str, module: &[u8], manifest: &Manifest) -> Result<Vec<u8>> {
     let bytes = encode_unchecked(origin, module, manifest)?;
     read(origin, &bytes)?;
+    validate(origin, &bytes)?;
     Ok(bytes)
 }
 
-/// The same for a guest that may import what no host of ours offers: this is how tests make the
-/// components that must be refused.
+/// The same for a guest that may import what no host of ours offers, or export what none calls: this is how
+/// tests make the components that must be refused.
 pub fn encode_unchecked(origin: &str, module: &[u8], manifest: &Manifest) -> Result<Vec<u8>> {
     let mut bytes = ComponentEncoder::default()
         .validate(true)
@@ -79,5 +80,14 @@ mod tests {
             error.hint_text().unwrap().contains("export macro"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_function_of_another_type_is_refused() {
+        let manifest = Manifest::parse("m", samples::MANIFEST).unwrap();
+        let world =
+            samples::WORLD.replacen("up: func() -> result<_, string>", "up: func() -> u32", 1);
+        let error = encode("guest", &samples::module(&world), &manifest).unwrap_err();
+        assert_eq!(error.code(), Code::ComponentInterface, "{error}");
     }
 }

@@ -84,7 +84,7 @@ pub(super) fn check_exports(origin: &str, exports: &[(&str, bool)]) -> Result<()
 }
 
 /// The error of a component that was built for another interface.
-pub(super) fn unfit(message: String) -> Error {
+pub fn unfit(message: String) -> Error {
     Error::new(Code::ComponentInterface, message)
         .hint("build it again with the SDK of this wasmigrate's release")
 }

@@ -9,8 +9,10 @@ mod interface;
 mod read;
 #[cfg(test)]
 pub(crate) mod samples;
+mod validate;
 
 pub use build::{Built, build};
 pub use encode::{encode, encode_unchecked};
-pub use interface::{INTERFACES, PACKAGE};
-pub use read::{Component, MANIFEST_SECTION, MAX_BYTES, read, validate};
+pub use interface::{INTERFACES, PACKAGE, unfit};
+pub use read::{Component, MANIFEST_SECTION, MAX_BYTES, read};
+pub use validate::{invalid, validate};

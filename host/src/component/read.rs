@@ -1,12 +1,11 @@
 //! What a component says about itself, from its bytes alone: nothing is compiled and nothing runs.
 //!
-//! [`read`] walks only the top-level sections, because it is done to every component at each start.
-//! [`validate`] looks at everything, before a component is compiled and for `inspect`.
+//! [`read`] walks only the top-level sections, because it is done to every component at each start; what
+//! is inside of them [`validate`](crate::component::validate) looks at.
 
-use wasmparser::component_types::{ComponentDefinedType, ComponentEntityType, ComponentValType};
 use wasmparser::{
     BinaryReaderError, Chunk, ComponentExternName, ComponentExternalKind, ComponentTypeRef,
-    Encoding, Parser, Payload, PrimitiveValType, Validator,
+    Encoding, Parser, Payload,
 };
 
 use crate::component::interface;
@@ -67,53 +66,13 @@ pub fn read(origin: &str, bytes: &[u8]) -> Result<Component> {
     })
 }
 
-/// Checks every byte of a component by WebAssembly's rules; without this a damaged body would only be
-/// seen by the compiler. The three functions must have their type.
-pub fn validate(origin: &str, bytes: &[u8]) -> Result<()> {
-    let types = Validator::new()
-        .validate_all(bytes)
-        .map_err(|error| damaged(origin, text(error)))?;
-    match interface::EXPORTS
-        .iter()
-        .find(|name| !returns_a_result(types.as_ref(), name))
-    {
-        None => Ok(()),
-        Some(name) => Err(interface::unfit(format!(
-            "`{origin}` exports `{name}`, but not as `func() -> result<_, string>`"
-        ))),
-    }
-}
-
-fn returns_a_result(types: wasmparser::types::TypesRef<'_>, export: &str) -> bool {
-    let Some(item) = types.component_item_for_export(export) else {
-        return false;
-    };
-    let ComponentEntityType::Func(function) = item.ty else {
-        return false;
-    };
-    let function = &types[function];
-    let Some(ComponentValType::Type(result)) = function.result else {
-        return false;
-    };
-    !function.async_
-        && function.params.is_empty()
-        && matches!(
-            &types[result],
-            ComponentDefinedType::Result {
-                ok: None,
-                err: Some(ComponentValType::Primitive(PrimitiveValType::String)),
-                ..
-            }
-        )
-}
-
 const CUT_SHORT: &str = "the file ends inside a section";
 
-fn text(error: BinaryReaderError) -> String {
+pub(super) fn text(error: BinaryReaderError) -> String {
     error.to_string()
 }
 
-fn damaged(origin: &str, why: String) -> Error {
+pub(super) fn damaged(origin: &str, why: String) -> Error {
     Error::new(
         Code::ComponentInvalid,
         format!("`{origin}` is damaged or cut short"),
@@ -263,7 +222,6 @@ mod tests {
         assert_eq!(component.exports, ["up", "down", "verify"]);
         assert_eq!(component.interface.as_deref(), Some("0.1.0"));
         assert_eq!(component.manifest.source, samples::MANIFEST);
-        validate("x.wasm", &bytes).unwrap();
         assert_eq!(samples::component(), bytes);
     }
 
@@ -308,29 +266,5 @@ mod tests {
         assert_eq!(code(&with(&[b"version ="])), Code::ManifestInvalid);
         let long = [good, &vec![b'#'; manifest::MAX_BYTES]].concat();
         assert_eq!(code(&with(&[&long])), Code::ManifestInvalid);
-    }
-
-    #[test]
-    fn a_function_of_another_type_is_seen_by_validation() {
-        let manifest = Manifest::parse("m", samples::MANIFEST).unwrap();
-        let world = samples::WORLD.replacen(
-            "up: func() -> result<_, string>",
-            "up: func() -> list<string>",
-            1,
-        );
-        let bytes = crate::component::encode("x", &samples::module(&world), &manifest).unwrap();
-        assert_eq!(
-            validate("x.wasm", &bytes).unwrap_err().code(),
-            Code::ComponentInterface
-        );
-    }
-
-    #[test]
-    fn a_damaged_body_is_seen_by_validation() {
-        let mut bytes = samples::component();
-        let middle = bytes.len() / 3;
-        bytes[middle] ^= 0xff;
-        let seen = read("x.wasm", &bytes).and_then(|_| validate("x.wasm", &bytes));
-        assert_eq!(seen.unwrap_err().code(), Code::ComponentInvalid);
     }
 }

@@ -67,7 +67,7 @@ pub trait Observer: Events {
     fn ended(&self, ran: &Ran);
 }
 
-/// A phase of a migration that ran to its end.
+/// A phase of a migration that ran: `up` and `down` to their end, `verify` also where it failed.
 #[derive(Debug, Clone, Serialize)]
 pub struct Ran {
     /// The migration's version.
@@ -76,6 +76,8 @@ pub struct Ran {
     pub name: String,
     /// Which phase.
     pub phase: Phase,
+    /// False where it is a `verify` that failed.
+    pub passed: bool,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
     /// The rows that its statements affected.
@@ -87,7 +89,7 @@ pub struct Ran {
 /// What was done, and why no more.
 #[derive(Debug, Default)]
 pub struct Summary {
-    /// What ran and is committed, in order.
+    /// What ran, in order: what is committed, and the checks of it.
     pub ran: Vec<Ran>,
     /// Why it ended before its end.
     pub error: Option<Error>,
@@ -191,9 +193,8 @@ async fn apply_one(
     let (found, verified) = workplace
         .verify(migration, prepared, Some(run), &kept)
         .await?;
-    verified.map_err(|error| verification_failed(migration, error))?;
     ran.push(found);
-    Ok(())
+    verified.map_err(|error| verification_failed(migration, error))
 }
 
 /// Undoes applied migrations, the newest first.

@@ -104,7 +104,10 @@ impl Workplace<'_> {
                 self.record(run, Phase::Verify, &ended.findings)?;
             }
             let back = ended.session.batch("ROLLBACK").await;
-            let ran = ran(migration, Phase::Verify, started, 0, ended.findings);
+            let ran = Ran {
+                passed: matches!(ended.verdict, Verdict::Done),
+                ..ran(migration, Phase::Verify, started, 0, ended.findings)
+            };
             // rolled back, so the session can serve the next attempt and the next migration's verify
             self.work = back.is_ok().then_some(ended.session);
             match ended.verdict {
@@ -357,6 +360,7 @@ fn ran(
         version: migration.version().clone(),
         name: migration.name().to_string(),
         phase,
+        passed: true,
         took_ms: millis(started),
         rows_affected,
         findings,

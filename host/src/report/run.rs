@@ -187,9 +187,10 @@ fn ran_table(ran: &[Ran]) -> String {
                 .iter()
                 .chain(verified.iter().flat_map(|v| &v.findings))
         };
-        let done = match (run.phase, verified) {
+        let done = match (run.phase, verified.map(|v| v.passed)) {
             (Phase::Down, _) => "undone",
-            (_, Some(_)) => "applied, verified",
+            (_, Some(true)) => "applied, verified",
+            (_, Some(false)) => "applied, not verified",
             (_, None) => "applied",
         };
         table.add_row([

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use wasmtime::{Store, Trap, UpdateDeadline};
 
-use super::MigrationPre;
 use super::bulk::unfinished;
 use super::engine::Prepared;
 use super::limits::{Stop, exceeded};
@@ -102,9 +101,7 @@ async fn call(
     prepared: &Prepared,
     phase: Phase,
 ) -> wasmtime::Result<Result<(), String>> {
-    let guest = MigrationPre::new(prepared.instance.clone())?
-        .instantiate_async(&mut *store)
-        .await?;
+    let guest = prepared.instance.instantiate_async(&mut *store).await?;
     match phase {
         Phase::Up => guest.call_up(store).await,
         Phase::Down => guest.call_down(store).await,
