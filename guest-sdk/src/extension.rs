@@ -120,7 +120,8 @@ impl Extension {
         }
         remember(&self.note(), "created")?;
         execute(self.create_sql(), params![])?;
-        self.require().map(|installed| Installed {
+        let installed = self.installed()?.ok_or_else(|| self.absent())?;
+        Ok(Installed {
             created: true,
             ..installed
         })
@@ -158,8 +159,11 @@ impl Extension {
     /// When it is not, or the host refuses.
     pub fn require(&self) -> Result<Installed> {
         checks::require_extension(self.name)?;
-        self.installed()?
-            .ok_or_else(|| Error::new(format!("the extension \"{}\" is not installed", self.name)))
+        self.installed()?.ok_or_else(|| self.absent())
+    }
+
+    fn absent(&self) -> Error {
+        Error::new(format!("the extension \"{}\" is not installed", self.name))
     }
 
     /// Drops the extension if it is there and [`ensure`](Self::ensure) created it in `up`; tells whether it

@@ -30,6 +30,12 @@ pub(super) struct FoundKey {
     pub(super) option: Option<i16>,
 }
 
+/// Whether any relation has one of these names, given as a JSON array of (schema, name).
+pub(super) const ANY_NAMED: &str = "\
+    SELECT 'yes' FROM json_array_elements($1::json) AS w(name) \
+    WHERE EXISTS (SELECT FROM pg_class c WHERE c.relname = (w.name ->> 1) \
+      AND c.relnamespace = (SELECT n.oid FROM pg_namespace n WHERE n.nspname = (w.name ->> 0))) LIMIT 1";
+
 /// The query for indexes: its parameter is a JSON array of (schema, name), its answer an array of what has
 /// these names, null where nothing has. `server` is the major version. What is looked up by an oid stands in
 /// the select list, since planning the joins would take longer than running them.

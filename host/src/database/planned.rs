@@ -21,10 +21,10 @@ pub enum IndexUse {
     Absent,
 }
 
-/// Sets of planner switches under which an index is tried: all but sequential scans, then bitmaps only,
-/// then plain index scans only.
+/// Sets of planner switches under which an index is tried, one after the other: all but sequential scans,
+/// then bitmaps only, then plain index scans only.
 const TRIALS: [&str; 3] = [
-    "SET LOCAL enable_seqscan = off",
+    "SAVEPOINT wasmigrate_plan; SET LOCAL enable_seqscan = off",
     "SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off",
     "SET LOCAL enable_indexscan = on; SET LOCAL enable_indexonlyscan = on; SET LOCAL enable_bitmapscan = off",
 ];
@@ -49,20 +49,27 @@ impl Session {
         params: &[Value],
         index: (&str, &str),
     ) -> Result<IndexUse, Failure> {
-        let family: Option<Vec<Name>> = self.json(FAMILY, &[index.0, index.1]).await?;
-        let Some(family) = family else {
+        let name = [index.0, index.1];
+        let (family, chosen) = tokio::join!(
+            biased;
+            self.json::<Vec<Name>>(FAMILY, &name),
+            self.explain(sql, params),
+        );
+        let Some(family) = family? else {
             return Ok(IndexUse::Absent);
         };
-        let chosen = self.explain(sql, params).await?;
+        let chosen = chosen?;
         if chosen.uses(&family) {
             return Ok(IndexUse::Used);
         }
-        self.batch("SAVEPOINT wasmigrate_plan").await?;
         let mut usable = false;
         let mut rival = None;
         for switches in TRIALS {
-            self.batch(switches).await?;
-            let plan = self.explain(sql, params).await?;
+            // sent at once, answered in order
+            let (switched, plan) =
+                tokio::join!(biased; self.batch(switches), self.explain(sql, params));
+            switched?;
+            let plan = plan?;
             usable = plan.uses(&family);
             if usable {
                 break;

@@ -8,7 +8,9 @@
 use std::collections::BTreeMap;
 
 use super::failure::Failure;
-use super::found::{FIND_FOREIGN_KEY, FoundForeignKey, FoundIndex, FoundKey, find_indexes};
+use super::found::{
+    ANY_NAMED, FIND_FOREIGN_KEY, FoundForeignKey, FoundIndex, FoundKey, find_indexes,
+};
 use super::session::Session;
 use super::wanted::{ForeignKeySpec, IndexKey, IndexSpec, Target};
 use super::{label, qualified};
@@ -228,6 +230,13 @@ impl Session {
             .map(|spec| (&spec.schema, &spec.name))
             .collect();
         let names = serde_json::json!(names).to_string();
+        // most often there is none yet, and that is told without planning what describes an index
+        if self.text(ANY_NAMED, &[&names]).await?.is_none() {
+            return Ok(specs
+                .iter()
+                .map(|_| Lookup::Told(Standing::Absent))
+                .collect());
+        }
         let found: Option<Vec<Option<FoundIndex>>> =
             self.json(&find_indexes(self.server()), &[&names]).await?;
         let found = found.unwrap_or_default().into_iter();

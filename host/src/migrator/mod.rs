@@ -138,9 +138,10 @@ async fn apply(
         plan::settings(&migration.manifest, &options.settings)?;
         transactional(migration)?;
     }
+    let lock = workplace::connect_lock(address).await;
     // compiled before the lock is taken: what cannot run is refused before anything has happened
     let mut prepared = prepare(compiler, &seen)?;
-    let mut workplace = Workplace::open(address, connection, options, observer).await?;
+    let mut workplace = Workplace::open(address, connection, lock, options, observer).await?;
     let done = async {
         let history = workplace.history().await?;
         // another runner may have been quicker
@@ -232,8 +233,9 @@ async fn revert(
     for migration in &seen {
         transactional(migration)?;
     }
+    let lock = workplace::connect_lock(address).await;
     let prepared = prepare(compiler, &seen)?;
-    let mut workplace = Workplace::open(address, connection, options, observer).await?;
+    let mut workplace = Workplace::open(address, connection, lock, options, observer).await?;
     let done = async {
         let history = workplace.history().await?;
         // another runner may have undone some meanwhile; nothing is undone that was not asked for

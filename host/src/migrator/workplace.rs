@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
 use super::ledger::Ledger;
 use super::watch::Signals;
 use super::{Observer, Options};
@@ -42,11 +44,20 @@ pub async fn connect(address: &Address) -> Result<Connection> {
     address.connect("wasmigrate").await
 }
 
+/// Begins to open the connection for the run lock; the server is at it while other things are prepared.
+pub async fn connect_lock(address: &Address) -> JoinHandle<Result<Connection>> {
+    let address = address.clone();
+    let opening = tokio::spawn(async move { address.connect("wasmigrate lock").await });
+    tokio::task::yield_now().await;
+    opening
+}
+
 impl<'a> Workplace<'a> {
-    /// Takes the run lock and the fence.
+    /// Takes the run lock, on the connection that is being opened for it, and the fence.
     pub async fn open(
         address: &'a Address,
         connection: Connection,
+        lock: JoinHandle<Result<Connection>>,
         options: &Options,
         observer: Arc<dyn Observer>,
     ) -> Result<Self> {
@@ -59,7 +70,7 @@ impl<'a> Workplace<'a> {
             waiting: &mut waiting,
         };
         let work = workplace.work.as_ref().ok_or_else(given_up)?;
-        let both = async { tokio::try_join!(settle_in(work), locked(address, patience)) };
+        let both = async { tokio::try_join!(settle_in(work), locked(lock, patience)) };
         let (backend, lock) = workplace.signals.unless(both).await??;
         workplace.backend = backend;
         workplace.ledger = Some(Ledger::open(lock));
@@ -211,8 +222,11 @@ async fn settle_in(work: &Session) -> Result<Backend> {
 }
 
 /// A session that holds the run lock.
-async fn locked(address: &Address, patience: Patience<'_>) -> Result<Session> {
-    let lock = Session::new(address.connect("wasmigrate lock").await?);
+async fn locked(
+    opening: JoinHandle<Result<Connection>>,
+    patience: Patience<'_>,
+) -> Result<Session> {
+    let lock = Session::new(opening.await.map_err(|_| given_up())??);
     // events may be lost with a crash of the server's machine; the history is on the work session
     let sql =
         format!("{PATIENT}; SET search_path = pg_catalog, pg_temp; SET synchronous_commit = off");
