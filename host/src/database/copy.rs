@@ -19,8 +19,10 @@ use super::failure::Failure;
 use super::session::Session;
 use super::{qualified, quoted};
 
-/// How many bytes are collected before they are handed to the connection.
-const CHUNK: usize = 256 << 10;
+/// How many bytes are collected before they are handed to the connection. A Unix socket takes in more only
+/// when it is down to a quarter, and counts a written piece until all of it is read: with pieces of 64 KiB the
+/// server has run out of rows by then.
+const CHUNK: usize = 16 << 10;
 
 /// An open COPY. Dropped before `finish` it is broken off, and the server fails the transaction.
 pub struct CopyIn {
@@ -82,6 +84,11 @@ impl CopyIn {
             if self.buffer.len() >= CHUNK {
                 self.send().await?;
             }
+        }
+        // the connection is another task of this thread, and a guest gives it no turn: in the first one here it
+        // learns that the server has room, in the second one it writes
+        for _ in 0..2 {
+            tokio::task::yield_now().await;
         }
         Ok(())
     }
