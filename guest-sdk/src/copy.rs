@@ -6,9 +6,10 @@ use crate::column::ColumnBuilder;
 use crate::{Cell, Column, Error, Result, Table, Timestamp};
 
 /// A batch goes to the host when it has this many rows ..
-const ROWS: usize = 8192;
-/// .. or about this many bytes, well below what one call may carry.
-const BYTES: usize = 256 * 1024;
+const ROWS: usize = 2048;
+/// .. or about this many bytes. The server works on what it was sent before, about 200 KiB, while a batch is
+/// made: one as large as that would leave it waiting.
+const BYTES: usize = 64 * 1024;
 
 /// An open COPY into one table, which takes rows one by one and sends them in batches.
 ///
@@ -86,7 +87,12 @@ impl CopyIn {
     pub fn row(&mut self, row: impl CopyRow) -> Result<()> {
         append(&mut self.columns, &self.names, &row)?;
         let bytes: usize = self.columns.iter().map(ColumnBuilder::bytes).sum();
-        if bytes >= BYTES || self.columns.iter().any(|column| column.len() >= ROWS) {
+        if bytes >= BYTES
+            || self
+                .columns
+                .first()
+                .is_some_and(|column| column.len() >= ROWS)
+        {
             self.send()?;
         }
         Ok(())

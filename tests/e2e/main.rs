@@ -13,6 +13,7 @@ mod concurrency;
 mod confinement;
 mod connection;
 mod contention;
+mod copy_formats;
 mod embedded;
 mod endstate;
 mod errors;

@@ -97,7 +97,7 @@ impl Session {
         self.connection.close().await;
     }
 
-    fn client(&self) -> &Client {
+    pub(super) fn client(&self) -> &Client {
         &self.connection.client
     }
 
@@ -231,7 +231,7 @@ impl Session {
         table: &str,
         columns: &[String],
     ) -> Result<CopyIn, Failure> {
-        CopyIn::open(self.client(), schema, table, columns).await
+        CopyIn::open(self, schema, table, columns).await
     }
 
     async fn stream(&self, sql: &str, params: &[Value]) -> Result<RowStream, Failure> {

@@ -70,6 +70,24 @@ impl fmt::Display for TimestampText {
     }
 }
 
+/// Whether PostgreSQL can store that many microseconds since 2000-01-01: from 4713 BC to the year 294276, and
+/// the infinities. Source: PostgreSQL, "Date/Time Types".
+pub fn is_storable(micros: i64) -> bool {
+    const FIRST: i64 = -211_813_488_000_000_000;
+    const END: i64 = 9_223_371_331_200_000_000;
+    matches!(micros, i64::MIN | i64::MAX | FIRST..END)
+}
+
+/// The day of a moment, in days since 2000-01-01, as a `date` is stored; None where the moment cannot be.
+pub fn date(micros: i64) -> Option<i32> {
+    match micros {
+        i64::MIN => Some(i32::MIN),
+        i64::MAX => Some(i32::MAX),
+        _ if is_storable(micros) => i32::try_from(micros.div_euclid(MICROS_PER_DAY)).ok(),
+        _ => None,
+    }
+}
+
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
@@ -134,6 +152,21 @@ mod tests {
         assert_eq!(
             TimestampText(-1).to_string(),
             "1999-12-31 23:59:59.999999+00"
+        );
+    }
+
+    #[test]
+    fn what_can_be_stored_has_a_day() {
+        // select timestamp '4714-11-24 00:00 BC', timestamp '294276-12-31 23:59:59.999999'
+        let (first, last) = (-211_813_488_000_000_000, 9_223_371_331_199_999_999);
+        assert_eq!(date(first), Some(-2_451_545));
+        assert_eq!(date(last), Some(106_751_982));
+        assert_eq!((date(first - 1), date(last + 1)), (None, None));
+        assert!(!is_storable(first - 1) && !is_storable(last + 1));
+        assert_eq!((date(-1), date(0)), (Some(-1), Some(0)));
+        assert_eq!(
+            (date(i64::MIN), date(i64::MAX)),
+            (Some(i32::MIN), Some(i32::MAX))
         );
     }
 }

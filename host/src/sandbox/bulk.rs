@@ -123,7 +123,7 @@ impl State {
                 format!("the bulk write was opened for {wanted} columns, the batch has {given}");
             return Err(Fault::unsupported(format!("failed to run `{sql}`"), why));
         }
-        copy.write(&batch)
+        copy.write(&self.session, &batch)
             .await
             .map_err(|failure| self.fault(&sql, failure))
     }

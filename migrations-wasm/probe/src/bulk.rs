@@ -34,6 +34,12 @@ impl Open {
                 let columns = columns.collect();
                 self.write(&Batch { length: 1, columns })?;
             }
+            // a row of values, each in the kind that its prefix says; `m:` is a moment in microseconds
+            "copy-row" => {
+                let columns = args.rest(0).iter().map(|value| kind(value.as_deref()));
+                let columns = columns.collect::<Result<_>>()?;
+                self.write(&Batch { length: 1, columns })?;
+            }
             // the same text in one column of many rows
             "copy-many" => {
                 let count: usize = args.text(0)?.parse()?;
@@ -101,6 +107,20 @@ fn texts(values: &[Option<&str>]) -> Column {
         .iter()
         .map(|value| value.unwrap_or_default().as_bytes());
     column(validity, ColumnData::Text(var(bytes)))
+}
+
+/// A column of one value; NULL is text, as it is where an author gives nothing else.
+fn kind(value: Option<&str>) -> Result<Column> {
+    let data = match value.and_then(|value| value.split_once(':')) {
+        Some(("b", word)) => ColumnData::Boolean(vec![word == "true"]),
+        Some(("i", number)) => ColumnData::Int64(vec![number.parse()?]),
+        Some(("f", number)) => ColumnData::Float64(vec![number.parse()?]),
+        Some(("m", micros)) => ColumnData::Timestamp(vec![micros.parse()?]),
+        Some(("x", hex)) => ColumnData::Bytes(var([&crate::script::bytes(hex)?[..]])),
+        Some(("t", text)) => return Ok(texts(&[Some(text)])),
+        _ => return Ok(texts(&[value])),
+    };
+    Ok(column(Vec::new(), data))
 }
 
 /// Ten rows with a column of each kind; the second and the tenth are NULL throughout.
