@@ -40,6 +40,32 @@ need_rust() {
     has cc || has gcc || has clang || install gcc libc6-dev || fail "no C compiler is installed" "apt-get install gcc libc6-dev"
 }
 
+libclang_is_there() {
+    [ -z "${LIBCLANG_PATH:-}" ] || return 0
+    # the same places as the crate clang-sys looks in
+    for file in /usr/lib/llvm-*/lib/libclang[.-]*so* /usr/lib/*/libclang[.-]*so* /usr/lib64/libclang[.-]*so* /usr/lib/libclang[.-]*so*; do
+        [ ! -e "$file" ] || return 0
+    done
+    return 1
+}
+
+# the bindings of PostgreSQL's grammar are made with libclang; a compiler's own headers serve it where it has none
+need_grammar() {
+    if ! libclang_is_there; then
+        version=$(apt-cache search --names-only '^libclang1-[0-9]+$' 2>/dev/null | sed 's/^libclang1-\([0-9]*\).*/\1/' | sort -n | tail -n 1)
+        if [ -z "$version" ] || ! install "libclang1-$version" "libclang-common-$version-dev"; then
+            LIBCLANG_PATH=$("$root/scripts/libclang") || exit 1
+            export LIBCLANG_PATH
+        fi
+    fi
+    set -- /usr/lib/llvm-*/lib/clang/*/include /usr/lib/clang/*/include
+    [ -e "$1" ] || [ -e "${2:-}" ] || [ -n "${BINDGEN_EXTRA_CLANG_ARGS:-}" ] || {
+        BINDGEN_EXTRA_CLANG_ARGS="-I$(cc -print-file-name=include)"
+        export BINDGEN_EXTRA_CLANG_ARGS
+    }
+    ! has protoc || say "protoc is on the PATH: the build of PostgreSQL's grammar will use it; take it off if that fails"
+}
+
 wasm_target_is_there() { [ -d "$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown/lib" ]; }
 
 need_wasm_target() {
