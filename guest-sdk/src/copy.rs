@@ -112,7 +112,8 @@ impl CopyIn {
     /// server refuses.
     pub fn columns(&mut self, columns: impl IntoIterator<Item = Values>) -> Result<()> {
         self.send()?;
-        let columns = columns.into_iter().map(|values| values.0).collect();
+        let columns = columns.into_iter().enumerate().map(whole);
+        let columns = columns.collect::<Result<Vec<_>>>()?;
         Ok(self.target.write(&batch(columns, &self.names)?)?)
     }
 
@@ -139,6 +140,17 @@ impl CopyIn {
             self.target.write(&batch)?;
         }
         Ok(())
+    }
+}
+
+fn whole((place, values): (usize, Values)) -> Result<ColumnBuilder> {
+    match values.misfit {
+        None => Ok(values.column),
+        Some(row) => Err(Error::new(format!(
+            "value {} of column {} is of another kind than those before it",
+            row + 1,
+            place + 1
+        ))),
     }
 }
 
@@ -208,31 +220,41 @@ fn batch(columns: Vec<ColumnBuilder>, names: &[String]) -> Result<Batch> {
 /// let names: Values = ["one", "two"].into_iter().collect();
 /// ```
 #[derive(Debug)]
-pub struct Values(ColumnBuilder);
+pub struct Values {
+    column: ColumnBuilder,
+    /// The place, from 0, of the first value that is of another kind than those before it.
+    misfit: Option<usize>,
+}
+
+impl From<ColumnBuilder> for Values {
+    fn from(column: ColumnBuilder) -> Self {
+        Self {
+            column,
+            misfit: None,
+        }
+    }
+}
 
 impl From<Vec<i64>> for Values {
     fn from(values: Vec<i64>) -> Self {
-        Self(ColumnBuilder::int64(values))
+        ColumnBuilder::int64(values).into()
     }
 }
 
 impl From<Vec<f64>> for Values {
     fn from(values: Vec<f64>) -> Self {
-        Self(ColumnBuilder::float64(values))
+        ColumnBuilder::float64(values).into()
     }
 }
 
 impl<T: CopyValue> FromIterator<T> for Values {
-    /// A value of another kind than those before it ends the column, so it comes out too short and the copy
-    /// refuses it.
+    /// A value of another kind than those before it is an error of [`CopyIn::columns`].
     fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
         let mut column = ColumnBuilder::default();
-        for value in values {
-            if !column.push(value.cell()) {
-                break;
-            }
-        }
-        Self(column)
+        let misfit = values
+            .into_iter()
+            .position(|value| !column.push(value.cell()));
+        Self { column, misfit }
     }
 }
 
@@ -364,6 +386,16 @@ mod tests {
         assert!(append(&mut columns, &names(), &[1]).is_err());
         // and what it left behind does not go out
         assert!(batch(columns, &names()).is_err());
+    }
+
+    /// A column that came out too short would lose rows in silence.
+    #[test]
+    fn a_collected_value_of_another_kind_is_named() {
+        let cells = [Cell::Int64(1), Cell::Int64(2), Cell::Text("3")];
+        let values: Values = cells.into_iter().collect();
+        let error = whole((1, values)).unwrap_err();
+        assert!(error.to_string().contains("value 3 of column 2"), "{error}");
+        assert!(whole((0, Values::from(vec![1_i64]))).is_ok());
     }
 
     #[test]

@@ -69,6 +69,8 @@ codes! {
         "A migration names versions in `after` that are not applied and would not be applied before it. Add them, or correct `after` in its migration.toml.";
     HistoryDependent "history-dependent" 4
         "The migration cannot be undone while an applied one depends on it by `after`. Undo the dependent one first.";
+    HistoryForeign "history-foreign" 4
+        "The database has a schema named `wasmigrate` without wasmigrate's own tables. It belongs to wasmigrate alone: rename what is there, or drop it if it is left over.";
     HistoryNewer "history-newer" 4
         "The schema `wasmigrate` in the database was written by a newer wasmigrate. Use that release or a newer one.";
 
@@ -137,6 +139,8 @@ codes! {
         "The connection broke in the middle of the run. The server rolled the transaction back; run again.";
     DatabasePrivilege "database-privilege" 8
         "The login may not do what wasmigrate itself needs, such as creating its schema. Grant CREATE on the database to it.";
+    DatabaseReadOnly "database-read-only" 8
+        "The database takes no writes: it is a standby, or default_transaction_read_only is on for it or for the login. Point DATABASE_URL at the primary, or turn the setting off.";
     ServerTooOld "server-too-old" 8
         "wasmigrate runs on PostgreSQL 14 and newer.";
     LockNotAvailable "lock-not-available" 8

@@ -1,6 +1,6 @@
 //! Several runners at once, and runners that die.
 
-use crate::processes::{ASLEEP, Running, hurry, slow_insertions, until, until_asleep};
+use crate::processes::{ASLEEP, Other, Running, hurry, slow_insertions, until, until_asleep};
 use crate::support::{Database, Ended, VERSIONS, white_cross};
 
 const UPS: &str =
@@ -240,4 +240,29 @@ fn killed_at_any_moment_the_next_runner_goes_on() {
     let runs = "SELECT count(*) || ' ' || count(*) FILTER (WHERE direction = 'up')
         FROM wasmigrate.run WHERE state = 'committed'";
     assert_eq!(database.value(runs), "52 28");
+}
+
+/// A lock of another session on wasmigrate's own tables: a signal ends the wait, and so does time.
+#[test]
+fn a_lock_on_the_record_of_runs_does_not_hold_a_runner_for_ever() {
+    let database = Database::white_cross(40, 0);
+    database.run(white_cross(), &["up"]).ok();
+    database.run(white_cross(), &["down", "--all"]).ok();
+    let other = Other::open(
+        &database,
+        "BEGIN; LOCK TABLE wasmigrate.run IN EXCLUSIVE MODE",
+    );
+    let waiting = Running::start(&database, white_cross(), &["up"]);
+    until(
+        &database,
+        "SELECT 'waits' FROM pg_stat_activity WHERE application_name = 'wasmigrate lock' \
+           AND wait_event_type = 'Lock' AND datname = current_database()",
+    );
+    waiting.signal("INT");
+    waiting.end().failed(130, "interrupted");
+    let ended = database.run(white_cross(), &["up"]);
+    ended.failed(8, "lock-not-available");
+    other.run("ROLLBACK");
+    assert_eq!(database.value(HISTORY), "0");
+    database.run(white_cross(), &["up"]).ok();
 }

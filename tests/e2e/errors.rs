@@ -346,3 +346,37 @@ fn what_a_statement_broke_on_is_told() {
     assert_eq!(json.status, 6);
     assert!(json.json()["error"]["code"].is_string());
 }
+
+#[test]
+fn a_schema_of_that_name_that_is_not_ours() {
+    let database = Database::empty();
+    database.sql("CREATE SCHEMA wasmigrate; CREATE TABLE wasmigrate.migration (theirs int)");
+    let before = database.schema();
+    let folder = folder_of(&[Small::new("1", "one").up_fails("it was run")]);
+    let ended = database.run(folder.path(), &["up"]);
+    let ended = ended.failed(4, "history-foreign");
+    assert!(!ended.stderr.contains("it was run"), "{ended:?}");
+    assert_eq!(database.schema(), before);
+}
+
+#[test]
+fn a_database_that_takes_no_writes() {
+    let database = Database::empty();
+    let folder = folder_of(&[Small::new("1", "one")]);
+    database.run(folder.path(), &["up"]).ok();
+    Small::new("2", "two").write(folder.path());
+    database.sql(&format!(
+        "ALTER DATABASE {} SET default_transaction_read_only = on",
+        database.name
+    ));
+    let ended = database.run(folder.path(), &["up"]);
+    ended.failed(8, "database-read-only");
+    database.run(folder.path(), &["status"]).ok();
+}
+
+#[test]
+fn a_folder_without_migrations_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = Database::empty().run(folder.path(), &["up"]).ok();
+    assert!(ended.stdout.contains("holds no migration"), "{ended:?}");
+}

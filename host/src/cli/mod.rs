@@ -213,6 +213,7 @@ fn usage(error: &clap::Error) -> ExitCode {
         screen.error(&Error::new(Code::Usage, message));
     } else {
         let text = without_passwords(&error.render().ansi().to_string());
+        let text = text.replacen("error:", &format!("error[{}]:", Code::Usage.name()), 1);
         let _ = std::io::Write::write_all(&mut anstream::stderr().lock(), text.as_bytes());
     }
     Code::Usage.exit().into()

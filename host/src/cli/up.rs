@@ -64,8 +64,10 @@ impl Args {
             load(&address, &load_first).await?;
             Ok(migrator::up(&address, &migrations, &mut compiler(), &options, telling).await)
         })?;
-        context
-            .screen
-            .summary(&summary, "nothing to do: every migration is applied")
+        let none = match migrations.is_empty() {
+            true => "nothing to do: the folder holds no migration",
+            false => "nothing to do: every migration is applied",
+        };
+        context.screen.summary(&summary, none)
     }
 }

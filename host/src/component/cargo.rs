@@ -113,6 +113,10 @@ pub(super) fn build(
     packages: &[Package],
     quiet: bool,
 ) -> Result<HashMap<String, PathBuf>> {
+    if !root.join("Cargo.lock").exists() {
+        let what = format!("there is no Cargo.lock in `{}`", root.display());
+        return Err(failed(what).hint("run `cargo generate-lockfile` there and keep the file: by it every build gives the same component"));
+    }
     let flags = encoded_flags(root)?;
     let mut cargo = program("cargo");
     cargo.args([

@@ -64,10 +64,10 @@ impl Failure {
     pub fn error(self, code: Code, message: impl Into<String>) -> Error {
         match self {
             Failure::Server(refusal) => {
-                let code = if refusal.sqlstate == "42501" {
-                    Code::DatabasePrivilege
-                } else {
-                    code
+                let code = match &refusal.sqlstate[..] {
+                    "42501" => Code::DatabasePrivilege,
+                    "25006" => Code::DatabaseReadOnly,
+                    _ => code,
                 };
                 Error::new(code, message)
                     .cause(&refusal.message)

@@ -11,7 +11,13 @@ use crate::finding::Finding;
 use crate::migration::{Migration, Mode, Phase, Settings};
 
 fn failed(failure: Failure) -> Error {
-    failure.error(Code::Internal, "failed to record the run")
+    let what = "failed to record the run";
+    match failure {
+        Failure::Server(refusal) if refusal.is_contention() => Failure::Server(refusal)
+            .error(Code::LockNotAvailable, what)
+            .hint("another session has a lock on wasmigrate's own tables; end it and run again"),
+        failure => failure.error(Code::Internal, what),
+    }
 }
 
 /// Something about a run that is to be written.

@@ -93,17 +93,20 @@ fn failed(failure: Failure) -> Error {
     failure.error(Code::Internal, FAILED).hint(HINT)
 }
 
-/// Refuses a login that could not create the schema, before anything is done for which it is needed.
+/// Refuses, before anything is done for which the schema is needed, a login that could not create it, and a
+/// schema of that name which is not ours.
 pub async fn may_create(session: &Session) -> Result<()> {
-    let sql =
-        "SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')::text";
-    let may = session.text(sql, &[]).await.map_err(failed)?;
-    if may.as_deref() == Some("true") {
-        return Ok(());
+    let sql = "SELECT CASE WHEN pg_catalog.to_regnamespace('wasmigrate') IS NOT NULL THEN 'taken' \
+        WHEN pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE') THEN 'yes' END";
+    match session.text(sql, &[]).await.map_err(failed)?.as_deref() {
+        Some("yes") => Ok(()),
+        Some(_) => Err(Error::new(Code::HistoryForeign, FAILED)
+            .cause("the database has a schema of that name without wasmigrate's tables")
+            .hint("rename that schema, or drop it if it is left over")),
+        None => Err(Error::new(Code::DatabasePrivilege, FAILED)
+            .cause("the login may not create a schema in this database")
+            .hint(HINT)),
     }
-    Err(Error::new(Code::DatabasePrivilege, FAILED)
-        .cause("the login may not create a schema in this database")
-        .hint(HINT))
 }
 
 /// Refuses a layout that a newer release wrote.

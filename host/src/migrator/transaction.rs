@@ -217,9 +217,13 @@ impl Workplace<'_> {
         ended: Ended,
     ) -> Result<Remembered, Failed> {
         let session = ended.session;
-        let ledger = self.ledger().map_err(Failed::Final)?;
+        let ledger = self
+            .ledger
+            .as_ref()
+            .ok_or_else(|| Failed::Final(given_up()))?;
         // the history row refers to the run's row
-        ledger.settled().await.map_err(Failed::Final)?;
+        let settled = self.signals.unless(ledger.settled()).await;
+        settled.and_then(|settled| settled).map_err(Failed::Final)?;
         let outcome = history::Outcome {
             run,
             mode: Mode::Transactional,

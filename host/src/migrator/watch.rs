@@ -53,8 +53,8 @@ impl Signals {
     pub async fn unless<T>(&mut self, work: impl Future<Output = T>) -> Result<T> {
         tokio::select! {
             biased;
-            done = work => Ok(done),
             () = self.heard() => Err(interrupted()),
+            done = work => Ok(done),
         }
     }
 }
@@ -85,8 +85,8 @@ pub async fn watched<T>(
     loop {
         tokio::select! {
             biased;
-            done = &mut work => return (Some(done), seen),
             () = signals.heard() => return (None, seen),
+            done = &mut work => return (Some(done), seen),
             _ = ticks.tick(), if asking.is_some() => {
                 let Some(asking) = &asking else { continue };
                 // a failed question is no reason to disturb the work

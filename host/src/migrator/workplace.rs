@@ -123,18 +123,23 @@ impl<'a> Workplace<'a> {
     /// The history as it is under the lock. The schema `wasmigrate` is brought to its newest layout, and the
     /// runs of dead runners are closed.
     pub async fn history(&mut self) -> Result<History> {
-        let found = history::look(self.work()?.connection()).await?;
-        let ledger = self.ledger()?;
-        if found.layout == 0 {
-            schema::may_create(self.work()?).await?;
-            // beside the first migration: the flushes of new tables take as long as a small one
+        let work = self.work.as_ref().ok_or_else(given_up)?;
+        let ledger = self.ledger.as_ref().ok_or_else(given_up)?;
+        let looked = async {
+            let found = history::look(work.connection()).await?;
+            if found.layout == 0 {
+                schema::may_create(work).await?;
+                // beside the first migration: the flushes of new tables take as long as a small one
+                ledger.upgrade(found.layout);
+                return Ok((found, 0));
+            }
             ledger.upgrade(found.layout);
-            return Ok(found);
-        }
-        ledger.upgrade(found.layout);
-        ledger.settled().await?;
-        runs::close_lost(ledger.session()).await?;
-        self.last_run = runs::last(ledger.session()).await?;
+            ledger.settled().await?;
+            runs::close_lost(ledger.session()).await?;
+            Ok((found, runs::last(ledger.session()).await?))
+        };
+        let (found, last_run) = self.signals.unless(looked).await??;
+        self.last_run = last_run;
         Ok(found)
     }
 
@@ -228,8 +233,10 @@ async fn locked(
 ) -> Result<Session> {
     let lock = Session::new(opening.await.map_err(|_| given_up())??);
     // events may be lost with a crash of the server's machine; the history is on the work session
-    let sql =
-        format!("{PATIENT}; SET search_path = pg_catalog, pg_temp; SET synchronous_commit = off");
+    // and a lock on wasmigrate's own tables ends the run: that of its own guest would never go away
+    let sql = format!(
+        "{PATIENT}; SET search_path = pg_catalog, pg_temp; SET synchronous_commit = off; SET lock_timeout = '10s'"
+    );
     lock.batch(&sql)
         .await
         .map_err(|failure| failure.error(Code::Internal, "failed to prepare the lock session"))?;
