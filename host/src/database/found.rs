@@ -76,6 +76,10 @@ pub(super) fn find_indexes(server: u32) -> String {
     )
 }
 
+/// Whether any constraint has this name.
+pub(super) const ANY_CONSTRAINT: &str =
+    "SELECT 'yes' FROM pg_constraint WHERE conname = $1 LIMIT 1";
+
 pub(super) const FIND_FOREIGN_KEY: &str = "\
     SELECT json_build_object('kind', k.contype, \
       'referenced', (SELECT json_build_array(rn.nspname, r.relname) \

@@ -8,16 +8,16 @@ use crate::error::{Code, Error, Result};
 
 /// The steps from nothing to the newest layout; a step is never changed once released. An index, and the
 /// index of a TOAST table, costs a flush to disk when it is made, so there are no more than needed: the
-/// findings lie in the run's row, and the history's texts are so short that it needs no TOAST table.
+/// findings lie in the run's row, and the history's texts are so short that it needs no TOAST table. The first
+/// migration waits for this, so it holds no constraint that the migrator's own statements already guarantee.
 const STEPS: [&str; 1] = ["
 CREATE SCHEMA wasmigrate;
-REVOKE ALL ON SCHEMA wasmigrate FROM PUBLIC;
+COMMENT ON SCHEMA wasmigrate IS 'migration: the history, what is applied now; run: every run, those that failed and rolled back too; finding: what the requiring checks expected and saw; layout: the steps that made this schema';
 CREATE TABLE wasmigrate.layout (
     version      integer     NOT NULL,
     host_version varchar(40) NOT NULL,
     installed_at timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE wasmigrate.layout IS 'the steps that made this schema';
 CREATE TABLE wasmigrate.run (
     id            bigint       PRIMARY KEY,
     version       varchar(20)  NOT NULL,
@@ -38,13 +38,11 @@ CREATE TABLE wasmigrate.run (
     remembered    jsonb        NOT NULL DEFAULT '{}',
     findings      jsonb        NOT NULL DEFAULT '{}'
 );
-COMMENT ON TABLE wasmigrate.run IS 'every run of a migration, those that failed and rolled back too';
-COMMENT ON COLUMN wasmigrate.run.remembered IS 'what up remembered for down';
 CREATE TABLE wasmigrate.migration (
     version       varchar(20)  PRIMARY KEY,
     name          varchar(100) NOT NULL,
     digest        char(64)     NOT NULL,
-    run_id        bigint       NOT NULL REFERENCES wasmigrate.run (id),
+    run_id        bigint       NOT NULL,
     mode          varchar(20)  NOT NULL,
     applied_by    name         NOT NULL DEFAULT current_user,
     applied_at    timestamptz  NOT NULL DEFAULT clock_timestamp(),
@@ -52,14 +50,12 @@ CREATE TABLE wasmigrate.migration (
     rows_affected bigint       NOT NULL,
     host_version  varchar(40)  NOT NULL
 );
-COMMENT ON TABLE wasmigrate.migration IS 'the history: what is applied now';
 CREATE VIEW wasmigrate.finding AS
     SELECT r.id AS run_id, p.key AS phase, f.ordinal::integer AS ordinal, f.finding ->> 'kind' AS kind,
         f.finding ->> 'subject' AS subject, f.finding ->> 'expected' AS expected, f.finding ->> 'seen' AS seen,
         (f.finding ->> 'met')::boolean AS met
     FROM wasmigrate.run r, jsonb_each(r.findings) p,
         jsonb_array_elements(p.value) WITH ORDINALITY AS f (finding, ordinal);
-COMMENT ON VIEW wasmigrate.finding IS 'what the requiring checks expected and saw';
 "];
 
 /// The newest layout that this release knows.

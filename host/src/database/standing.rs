@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 
 use super::failure::Failure;
 use super::found::{
-    ANY_NAMED, FIND_FOREIGN_KEY, FoundForeignKey, FoundIndex, FoundKey, find_indexes,
+    ANY_CONSTRAINT, ANY_NAMED, FIND_FOREIGN_KEY, FoundForeignKey, FoundIndex, FoundKey,
+    find_indexes,
 };
 use super::session::Session;
 use super::wanted::{ForeignKeySpec, IndexKey, IndexSpec, Target};
@@ -283,6 +284,9 @@ impl Session {
     pub async fn foreign_key_standing(&self, spec: &ForeignKeySpec) -> Result<Standing, Failure> {
         let (schema, table) = &spec.table;
         let params = [schema.as_str(), table, &spec.name];
+        if self.text(ANY_CONSTRAINT, &[&spec.name]).await?.is_none() {
+            return Ok(Standing::Absent);
+        }
         let found: Option<FoundForeignKey> = self.json(FIND_FOREIGN_KEY, &params).await?;
         Ok(match found {
             None => Standing::Absent,
