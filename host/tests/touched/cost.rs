@@ -100,7 +100,8 @@ fn each_look_up_is_one_round_trip() {
             let before = wire.turns();
             let (touched, effects) =
                 tokio::join!(biased; session.touches(sql, &types), session.effects(&writes));
-            (touched.unwrap(), effects.unwrap());
+            touched.unwrap();
+            effects.unwrap();
             assert_eq!(wire.turns() - before, 1, "both at once");
         }
     });

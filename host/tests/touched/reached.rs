@@ -433,3 +433,20 @@ async fn nothing_stays(session: &Session) {
         Some("0onauto")
     );
 }
+
+/// The look-ups tell of objects on which the session has no privilege.
+#[test]
+fn a_login_without_privileges_is_told_the_same() {
+    in_transaction(async |session| {
+        let sql = "UPDATE s.logs SET v = s.secret() WHERE id = (SELECT max(id) FROM s.near)";
+        let all = lines(&touches(session, sql).await.unwrap());
+        session
+            .batch("CREATE ROLE walker; GRANT USAGE ON SCHEMA s TO walker; SET LOCAL ROLE walker; SELECT 1")
+            .await
+            .unwrap();
+        assert_eq!(lines(&touches(session, sql).await.unwrap()), all);
+        let writes = super::writes(session, "DELETE FROM s.a").await;
+        let effects = session.effects(&writes).await.unwrap();
+        assert_eq!((effects.tables.len(), effects.triggers.len()), (5, 1));
+    });
+}
