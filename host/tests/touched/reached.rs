@@ -131,6 +131,13 @@ fn views_down_to_the_tables() {
 fn functions_in_every_disguise() {
     reaches(&[
         ("SELECT s.f(1)", &["call s.f(integer)"]),
+        (
+            "SELECT s.with_default(1)",
+            &[
+                "call s.f(integer) <- default argument of s.with_default",
+                "call s.with_default(integer, integer)",
+            ],
+        ),
         ("SELECT s.secret()", &["call s.secret() definer"]),
         ("SELECT * FROM s.f(1)", &["call s.f(integer)"]),
         (

@@ -5,6 +5,7 @@ CREATE EXTENSION pg_trgm SCHEMA ext;
 SET search_path = pg_catalog;
 
 CREATE FUNCTION s.f(integer) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT $1';
+CREATE FUNCTION s.with_default(integer, integer DEFAULT s.f(2)) RETURNS integer LANGUAGE sql AS 'SELECT $2';
 CREATE FUNCTION s.same(integer, integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1 = $2';
 CREATE FUNCTION s.secret() RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT ''x''';
 CREATE OPERATOR s.=== (LEFTARG = integer, RIGHTARG = integer, FUNCTION = s.same);

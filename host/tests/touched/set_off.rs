@@ -9,7 +9,7 @@ fn nothing_for_a_plain_table() {
         ("INSERT INTO s.plain (id) VALUES (1)", &[]),
         ("UPDATE s.plain SET v = ''", &[]),
         ("DELETE FROM s.plain", &[]),
-        ("SELECT id FROM s.a FOR UPDATE", &[]),
+        ("SELECT id FROM s.before FOR UPDATE", &[]),
     ]);
 }
 

@@ -112,6 +112,11 @@ pub(super) fn touched() -> String {
             JOIN pg_depend d ON d.classid = 2606 AND d.objid = k.oid \
           WHERE d.refclassid IN (1255, 2617) \
          UNION ALL \
+          SELECT DISTINCT 0::oid, 'default argument of ' || format('%I.%I', {p_schema}, p.proname), \
+            d.refclassid, d.refobjid \
+          FROM ref r JOIN pg_proc p ON p.oid = r.object JOIN pg_depend d ON d.classid = 1255 AND d.objid = p.oid \
+          WHERE r.class = 1255 AND r.object >= 16384 AND p.pronargdefaults > 0 AND d.refclassid IN (1255, 2617) \
+         UNION ALL \
           SELECT 0::oid, 'cast from ' || {source} || ' to ' || {target}, 1255::oid, j.function \
           FROM json_cast j WHERE j.source IN (SELECT object FROM within) \
         ) \
@@ -143,6 +148,7 @@ pub(super) fn touched() -> String {
             FROM found f WHERE f.class NOT IN (1247, 1255, 1259, 2617)) \
         )::text",
         domain = type_label("t.object"),
+        p_schema = schema("p.pronamespace"),
         source = type_label("j.source"),
         target = type_label("j.target"),
         c_schema = schema("c.relnamespace"),
