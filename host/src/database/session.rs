@@ -15,6 +15,7 @@ use super::Connection;
 use super::columns::{Batch, Builder, Raw, Shape};
 use super::copy::CopyIn;
 use super::failure::Failure;
+use super::touched::Lookups;
 use super::values::{MAX_PARAMETERS, Value};
 
 /// Rows of the first FETCH, few because they may be wide; the size of the later ones follows from what the
@@ -40,6 +41,7 @@ pub struct Session {
     row_bytes: usize,
     cursors_made: u32,
     cursors_open: usize,
+    lookups: Lookups,
 }
 
 /// An open result.
@@ -74,6 +76,7 @@ impl Session {
             row_bytes: usize::MAX,
             cursors_made: 0,
             cursors_open: 0,
+            lookups: Lookups::default(),
         }
     }
 
@@ -85,6 +88,11 @@ impl Session {
     /// The connection, for the host's own statements.
     pub fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// The look-ups that are planned once a session.
+    pub(super) fn lookups(&self) -> &Lookups {
+        &self.lookups
     }
 
     /// The server's major version.

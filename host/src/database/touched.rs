@@ -1,0 +1,351 @@
+//! What the server itself says a statement touches, and what its writes set off.
+//!
+//! The statement becomes the body of a procedure that lives for a moment: `BEGIN ATOMIC` makes the server
+//! analyse it, store it and record what it depends on, without planning or running anything. `pg_depend`
+//! names what is not the server's own; built-in functions are in the stored tree alone, and so is who reads
+//! which column: there the server keeps what its permission check will ask for. Views are followed into
+//! their own trees. Sources: PostgreSQL, CREATE PROCEDURE, pg_depend, pg_proc (`prosqlbody`), pg_rewrite.
+
+mod answer;
+mod effects;
+mod parameters;
+mod sql;
+mod tree;
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::de::IgnoredAny;
+use tokio::sync::OnceCell;
+use tokio_postgres::Statement;
+
+use super::failure::Failure;
+use super::qualified;
+use super::session::Session;
+pub use effects::{Effects, Rule, Sequence, Trigger, Verb, Write, WrittenTable};
+
+/// What a statement touches. Each entry is given once for each way on which it is reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// Tables, views, sequences and the like.
+    pub relations: Vec<Relation>,
+    /// Functions that are called, aggregates and window functions among them, built-in ones too. Not those
+    /// behind an operator.
+    pub functions: Vec<Function>,
+    /// Operators that are not the server's own.
+    pub operators: Vec<Operator>,
+    /// Types that are not the server's own, and of its own those that print the name of any object (`regclass`
+    /// and its kin). For an array, the type of its elements.
+    pub types: Vec<Type>,
+    /// Collations, operator classes, text search objects and whatever else is not the server's own.
+    pub others: Vec<Other>,
+}
+
+/// A relation, and what the server's permission check asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relation {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// `pg_class.relkind`: `r` table, `p` partitioned, `v` view, `m` materialized view, `f` foreign table, `S`
+    /// sequence. Source: PostgreSQL, pg_class.
+    pub kind: char,
+    /// What is done with it; nothing where it is only named, as in `'s.t'::regclass` or `nextval('s.q')`.
+    pub access: Access,
+    /// Whether row level security is on.
+    pub row_security: bool,
+    /// The extension it belongs to.
+    pub extension: Option<String>,
+    /// Tables that inherit from it, down to the last, and foreign partitions. Other partitions are not listed.
+    pub children: Vec<Child>,
+    /// The view through which it is reached; none where the statement itself names it.
+    pub via: Option<String>,
+}
+
+/// What a statement does with a relation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// Columns that are read.
+    pub read: Columns,
+    /// Columns that an INSERT gives.
+    pub insert: Columns,
+    /// Columns that an UPDATE sets; [`Columns::Some`] of none where rows are only locked. A lock of a view's rows
+    /// locks those of the tables behind it too.
+    pub update: Columns,
+    /// Whether rows are deleted.
+    pub delete: bool,
+}
+
+/// Columns of a relation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Columns {
+    /// It is not done.
+    #[default]
+    None,
+    /// It is done with these; an empty set is the relation as such, as in `count(*)`, for which the server asks
+    /// for the privilege on any one column.
+    Some(BTreeSet<String>),
+    /// The whole row.
+    All,
+}
+
+impl Columns {
+    fn add(&mut self, more: impl IntoIterator<Item = Option<String>>) {
+        if matches!(self, Columns::None) {
+            *self = Columns::Some(BTreeSet::new());
+        }
+        for column in more {
+            match (column, &mut *self) {
+                (Some(column), Columns::Some(columns)) => {
+                    columns.insert(column);
+                }
+                (None, whole) => *whole = Columns::All,
+                (Some(_), _) => {}
+            }
+        }
+    }
+}
+
+/// A table that inherits from another.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Child {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// `pg_class.relkind`.
+    pub kind: char,
+}
+
+/// A function.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Function {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// The types of its input arguments, as `format_type` prints them.
+    pub arguments: Vec<String>,
+    /// `pg_proc.prokind`: `f` function, `a` aggregate, `w` window function. Source: PostgreSQL, pg_proc.
+    pub kind: char,
+    /// Whether it runs with the privileges of its owner.
+    pub security_definer: bool,
+    /// The extension it belongs to.
+    pub extension: Option<String>,
+    /// How it is reached; none where the statement itself calls it.
+    pub via: Option<String>,
+}
+
+impl Function {
+    /// Whether it is in pg_catalog.
+    pub fn builtin(&self) -> bool {
+        self.schema == "pg_catalog"
+    }
+}
+
+/// An operator.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Operator {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// The function behind it; a shell operator has none.
+    pub function: Option<Function>,
+    /// The extension it belongs to.
+    pub extension: Option<String>,
+    /// How it is reached; none where the statement itself uses it.
+    pub via: Option<String>,
+}
+
+/// A type.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Type {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// `pg_type.typtype`: `b` base, `c` composite, `d` domain, `e` enum, `r` range. Source: PostgreSQL, pg_type.
+    pub kind: char,
+    /// The extension it belongs to.
+    pub extension: Option<String>,
+    /// The view through which it is reached.
+    pub via: Option<String>,
+}
+
+/// Another object.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Other {
+    /// What it is, for example `text search configuration`. Source: PostgreSQL, `pg_identify_object`.
+    pub class: String,
+    /// Its schema.
+    pub schema: Option<String>,
+    /// Its name, or where that would not be unique its identity as the server prints it.
+    pub name: String,
+    /// The extension it belongs to.
+    pub extension: Option<String>,
+    /// How it is reached; none where the statement itself names it.
+    pub via: Option<String>,
+}
+
+/// The look-ups of a session: their plans cost more than their runs.
+#[derive(Default)]
+pub(super) struct Lookups {
+    touched: OnceCell<Statement>,
+    effects: OnceCell<Statement>,
+}
+
+/// Nested loops over indexes are all that these look-ups need; the estimates of the functions in them would
+/// make the planner think of more.
+const ASIDE: &str = "SAVEPOINT wasmigrate_aside; SET LOCAL jit = off; SET LOCAL enable_hashjoin = off; \
+    SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off; \
+    SET LOCAL plan_cache_mode = force_generic_plan";
+const BACK: &str = "ROLLBACK TO SAVEPOINT wasmigrate_aside; RELEASE SAVEPOINT wasmigrate_aside";
+
+/// Makes the session's temporary schema outside of the savepoint: made within, it would go with each probe,
+/// and every plan of the session with it.
+const OPEN_TEMPORARY: &str = "CREATE PROCEDURE pg_temp.wasmigrate_open() LANGUAGE sql BEGIN ATOMIC END; \
+    DROP PROCEDURE pg_temp.wasmigrate_open()";
+
+/// How many arguments a procedure has at most. Source: PostgreSQL, `FUNC_MAX_ARGS`.
+const MOST_ARGUMENTS: usize = 100;
+
+impl Session {
+    /// Makes the plans of the look-ups ahead, so that the first of a session costs what the others do. It takes
+    /// a short transaction of its own; run it while there is something else to wait for.
+    pub async fn warm_lookups(&self) -> Result<(), Failure> {
+        let done = async {
+            let begin =
+                format!("BEGIN; SET LOCAL search_path = pg_catalog, pg_temp; {OPEN_TEMPORARY}");
+            let server = self.server();
+            let (begun, touched, effects) = tokio::join!(
+                biased;
+                self.batch(&begin),
+                self.lookup(&self.lookups().touched, sql::touched),
+                self.lookup(&self.lookups().effects, || sql::effects(server)),
+            );
+            begun?;
+            let (touched, effects) = (touched?, effects?);
+            // a plan is made when it is first run, here on nothing
+            let (first, second) = tokio::join!(
+                biased;
+                self.aside::<IgnoredAny>(None, &touched, None),
+                self.aside::<IgnoredAny>(None, &effects, Some("[]")),
+            );
+            first.and(second).map(drop)
+        };
+        let done = done.await;
+        let end = self.batch(if done.is_ok() { "COMMIT" } else { "ROLLBACK" });
+        let ended = end.await;
+        done.and(ended)
+    }
+
+    /// The types of a statement's parameters, as SQL writes them. The server parses the statement, and refuses
+    /// two in one text; it does not run it. What it refuses leaves an open transaction failed.
+    pub async fn parameter_types(&self, sql: &str) -> Result<Vec<String>, Failure> {
+        let statement = self.connection().client.prepare(sql).await?;
+        let name = |r#type: &tokio_postgres::types::Type| qualified(r#type.schema(), r#type.name());
+        Ok(statement.params().iter().map(name).collect())
+    }
+
+    /// What a query or a statement that changes rows touches, with parameters of these types (see
+    /// [`Session::parameter_types`]). Nothing is run.
+    ///
+    /// It needs an open read-write transaction, the pinned `search_path = pg_catalog, pg_temp`, and the
+    /// privilege TEMPORARY on the database. Whatever the outcome, the transaction is as before.
+    pub async fn touches(&self, sql: &str, types: &[String]) -> Result<Touched, Failure> {
+        let replaced;
+        let (body, types) = if types.len() > MOST_ARGUMENTS {
+            replaced = parameters::replace(sql, types).ok_or_else(|| {
+                Failure::Unusable("the statement's parameters could not be told apart".into())
+            })?;
+            (replaced.as_str(), &[][..])
+        } else {
+            (sql, types)
+        };
+        let head = format!(
+            "CREATE PROCEDURE pg_temp.{}({}) LANGUAGE sql BEGIN ATOMIC ",
+            sql::PROBE,
+            types.join(", ")
+        );
+        // the line's end ends a comment of the statement
+        let probe = format!("{head}{body}\n; END");
+        let lookup = match self.lookups().touched.get() {
+            Some(lookup) => lookup.clone(),
+            None => {
+                let (opened, lookup) = tokio::join!(
+                    biased;
+                    self.batch(OPEN_TEMPORARY),
+                    self.lookup(&self.lookups().touched, sql::touched),
+                );
+                opened?;
+                lookup?
+            }
+        };
+        let found: answer::Answer =
+            self.aside(Some(&probe), &lookup, None)
+                .await
+                .map_err(|failure| match failure {
+                    Failure::Server(mut refusal) => {
+                        let before = u32::try_from(head.chars().count()).unwrap_or(u32::MAX);
+                        refusal.position = refusal
+                            .position
+                            .and_then(|at| at.checked_sub(before))
+                            .filter(|at| *at > 0);
+                        Failure::Server(refusal)
+                    }
+                    failure => failure,
+                })?;
+        found.read()
+    }
+
+    /// A look-up's plan, made once a session.
+    async fn lookup(
+        &self,
+        cell: &OnceCell<Statement>,
+        sql: impl FnOnce() -> String,
+    ) -> Result<Statement, Failure> {
+        let make = async || self.connection().client.prepare(&sql()).await;
+        Ok(cell.get_or_try_init(make).await?.clone())
+    }
+
+    /// Makes the probe, where there is one, and looks up, in one round trip of which nothing stays.
+    async fn aside<T: DeserializeOwned>(
+        &self,
+        probe: Option<&str>,
+        lookup: &Statement,
+        param: Option<&str>,
+    ) -> Result<T, Failure> {
+        let client = &self.connection().client;
+        let make = async {
+            match probe {
+                // by the extended protocol, which refuses a text that ends the body and goes on
+                Some(probe) => client.execute_typed(probe, &[]).await.map(drop),
+                None => Ok(()),
+            }
+        };
+        let look = async {
+            match &param {
+                Some(param) => client.query_opt(lookup, &[param]).await,
+                None => client.query_opt(lookup, &[]).await,
+            }
+        };
+        // sent at once, answered in order
+        let (open, made, row, back) =
+            tokio::join!(biased; self.batch(ASIDE), make, look, self.batch(BACK));
+        if open.is_err() && made.is_ok() && probe.is_some() {
+            // there was no transaction, so the procedure stayed
+            let name = format!("DROP ROUTINE IF EXISTS pg_temp.{}", sql::PROBE);
+            self.batch(&name).await?;
+        }
+        open?;
+        made?;
+        let text: Option<String> = row?.map(|row| row.try_get(0)).transpose()?;
+        back?;
+        serde_json::from_str(&text.unwrap_or_default()).map_err(|error| {
+            Failure::Unusable(format!("the catalog's answer is not understood: {error}"))
+        })
+    }
+}
