@@ -1,0 +1,429 @@
+//! The catalogs that are compared, and the two questions about them. Pure.
+//!
+//! A class here is a line of a table. `content` is what counts as a change of an object; what the server
+//! itself keeps in a row (statistics, frozen transaction ids) is left out. An ACL that is NULL means the
+//! default, and GRANT followed by REVOKE leaves the default written out, so both are read alike.
+
+use std::collections::BTreeSet;
+
+use super::Key;
+
+/// A catalog and how its rows are read; `t` is the row.
+pub(super) struct Catalog {
+    /// What its objects are called.
+    pub class: &'static str,
+    table: &'static str,
+    /// What names a row, for as long as it lives.
+    key: &'static str,
+    /// The address that `pg_identify_object` takes; without it, how the row is called.
+    address: Address,
+    /// Which rows count.
+    filter: &'static str,
+    /// A JSON object of what is compared.
+    content: &'static str,
+    /// What else may explain a row, where no extension does; an expression of JSON.
+    explained: &'static str,
+    /// Whether it is a view or so small that it is compared as a whole, as its rows have no `xmin`.
+    pub whole: bool,
+    /// The first release that has it, and whether only a superuser may read it (`Some(true)`), or it is read in
+    /// place of such a one (`Some(false)`).
+    since: u32,
+    superuser: Option<bool>,
+}
+
+enum Address {
+    /// The object has an oid of that expression in this catalog.
+    Oid(&'static str),
+    /// A column of the relation: oid and number.
+    Column(&'static str, &'static str),
+    /// It has none: the text says what it is. For what it belongs to, the catalog and the oid.
+    Words(&'static str, Option<(&'static str, &'static str)>),
+}
+
+/// Which session asks.
+#[derive(Clone, Copy)]
+pub(super) enum Side {
+    /// The one that made the changes: new versions of rows are no older than its transaction.
+    Ours,
+    /// The other: old versions of rows are being deleted or replaced.
+    Theirs,
+}
+
+/// A catalog whose rows have an oid and are compared in all their columns.
+const PLAIN: Catalog = Catalog {
+    class: "",
+    table: "",
+    key: "t.oid",
+    address: Address::Oid("t.oid"),
+    filter: "true",
+    content: "to_jsonb(t)",
+    explained: "NULL::jsonb",
+    whole: false,
+    since: 14,
+    superuser: None,
+};
+
+const fn plain(class: &'static str, table: &'static str) -> Catalog {
+    Catalog {
+        class,
+        table,
+        ..PLAIN
+    }
+}
+
+/// An owner and an ACL that is read with its default.
+macro_rules! acl {
+    ($column:literal, $letter:literal, $owner:literal) => {
+        concat!(
+            "(SELECT jsonb_agg(x::text ORDER BY x::text) FROM unnest(coalesce(",
+            $column,
+            ", acldefault('",
+            $letter,
+            "', ",
+            $owner,
+            "))) x)"
+        )
+    };
+}
+
+/// The name of a relation, quoted where need be; it takes no lock on it.
+macro_rules! relation {
+    ($oid:literal) => {
+        concat!(
+            "(SELECT format('%I.%I', rn.nspname, rc.relname) FROM pg_class rc \
+             JOIN pg_namespace rn ON rn.oid = rc.relnamespace WHERE rc.oid = ",
+            $oid,
+            ")"
+        )
+    };
+}
+
+/// All of them.
+pub(super) const CATALOGS: &[Catalog] = &[
+    Catalog {
+        filter: "t.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')",
+        content: concat!(
+            "jsonb_build_object('name', t.relname, 'schema', t.relnamespace::regnamespace, \
+             'kind', t.relkind, 'owner', t.relowner::regrole, 'options', t.reloptions, \
+             'row security', t.relrowsecurity, 'forced row security', t.relforcerowsecurity, \
+             'of type', t.reloftype, 'access method', t.relam, 'acl', CASE t.relkind WHEN 'S' THEN ",
+            acl!("t.relacl", "s", "t.relowner"),
+            " ELSE ",
+            acl!("t.relacl", "r", "t.relowner"),
+            " END)"
+        ),
+        explained: concat!(
+            "(SELECT jsonb_build_object('relation', ",
+            relation!("d.refobjid"),
+            ") FROM pg_depend d WHERE t.relkind = 'S' AND d.classid = 'pg_class'::regclass \
+             AND d.objid = t.oid AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i') LIMIT 1)"
+        ),
+        ..plain("relation", "pg_class")
+    },
+    Catalog {
+        key: "t.attrelid || '.' || t.attnum",
+        address: Address::Column("t.attrelid", "t.attnum"),
+        filter: "t.attacl IS NOT NULL",
+        content: "jsonb_build_object('acl', t.attacl::text)",
+        ..plain("column acl", "pg_attribute")
+    },
+    Catalog {
+        explained: concat!(
+            "(SELECT jsonb_build_object('constraint', jsonb_build_object('name', k.conname, 'table', ",
+            relation!("k.conrelid"),
+            ")) FROM pg_constraint k WHERE t.tgisinternal AND k.oid = t.tgconstraint)"
+        ),
+        ..plain("trigger", "pg_trigger")
+    },
+    Catalog {
+        explained: concat!(
+            "CASE WHEN t.rulename = '_RETURN' THEN jsonb_build_object('relation', ",
+            relation!("t.ev_class"),
+            ") END"
+        ),
+        ..plain("rule", "pg_rewrite")
+    },
+    plain("policy", "pg_policy"),
+    Catalog {
+        content: concat!(
+            "to_jsonb(t) || jsonb_build_object('proacl', ",
+            acl!("t.proacl", "f", "t.proowner"),
+            ")"
+        ),
+        ..plain("function", "pg_proc")
+    },
+    Catalog {
+        content: concat!(
+            "to_jsonb(t) || jsonb_build_object('nspacl', ",
+            acl!("t.nspacl", "n", "t.nspowner"),
+            ")"
+        ),
+        ..plain("schema", "pg_namespace")
+    },
+    Catalog {
+        content: concat!(
+            "to_jsonb(t) || jsonb_build_object('kind', t.typtype, 'typacl', ",
+            acl!("t.typacl", "T", "t.typowner"),
+            ")"
+        ),
+        explained: concat!(
+            "CASE WHEN t.typrelid <> 0 AND (SELECT relkind <> 'c' FROM pg_class WHERE oid = t.typrelid) \
+             THEN jsonb_build_object('relation', ",
+            relation!("t.typrelid"),
+            ") WHEN t.typelem <> 0 AND t.typcategory = 'A' THEN (SELECT CASE WHEN e.typrelid <> 0 \
+             AND (SELECT relkind <> 'c' FROM pg_class WHERE oid = e.typrelid) \
+             THEN jsonb_build_object('relation', ",
+            relation!("e.typrelid"),
+            ") ELSE coalesce((SELECT jsonb_build_object('extension', x.extname) FROM pg_depend d \
+               JOIN pg_extension x ON x.oid = d.refobjid WHERE d.classid = 'pg_type'::regclass \
+               AND d.objid = e.oid AND d.deptype = 'e'), \
+             jsonb_build_object('type', format('%I.%I', e.typnamespace::regnamespace, e.typname))) END \
+             FROM pg_type e WHERE e.oid = t.typelem) \
+             WHEN t.typtype = 'm' THEN (SELECT jsonb_build_object('type', format_type(r.rngtypid, NULL)) \
+             FROM pg_range r WHERE r.rngmultitypid = t.oid) END"
+        ),
+        ..plain("type", "pg_type")
+    },
+    Catalog {
+        content: concat!(
+            "to_jsonb(t) - 'datfrozenxid' - 'datminmxid' || jsonb_build_object('datacl', ",
+            acl!("t.datacl", "d", "t.datdba"),
+            ")"
+        ),
+        ..plain("database", "pg_database")
+    },
+    Catalog {
+        content: concat!(
+            "to_jsonb(t) || jsonb_build_object('lanacl', ",
+            acl!("t.lanacl", "l", "t.lanowner"),
+            ")"
+        ),
+        ..plain("language", "pg_language")
+    },
+    plain("default acl", "pg_default_acl"),
+    plain("event trigger", "pg_event_trigger"),
+    plain("cast", "pg_cast"),
+    plain("operator", "pg_operator"),
+    plain("operator class", "pg_opclass"),
+    plain("operator family", "pg_opfamily"),
+    plain("operator of access method", "pg_amop"),
+    plain("function of access method", "pg_amproc"),
+    plain("conversion", "pg_conversion"),
+    plain("collation", "pg_collation"),
+    plain("text search configuration", "pg_ts_config"),
+    plain("text search dictionary", "pg_ts_dict"),
+    plain("text search parser", "pg_ts_parser"),
+    plain("text search template", "pg_ts_template"),
+    plain("access method", "pg_am"),
+    plain("transform", "pg_transform"),
+    plain("extension", "pg_extension"),
+    Catalog {
+        key: "t.inhrelid || '<' || t.inhparent",
+        address: Address::Words(
+            concat!(
+                relation!("t.inhrelid"),
+                " || ' of ' || ",
+                relation!("t.inhparent")
+            ),
+            None,
+        ),
+        // a partition of an index is a matter of the index
+        filter: "(SELECT relkind NOT IN ('i', 'I') FROM pg_class WHERE oid = t.inhrelid)",
+        ..plain("inheritance", "pg_inherits")
+    },
+    Catalog {
+        content: "to_jsonb(t) - 'rolpassword' || jsonb_build_object('password', md5(t.rolpassword))",
+        superuser: Some(true),
+        ..plain("role", "pg_authid")
+    },
+    Catalog {
+        key: "t.oid",
+        address: Address::Words("t.rolname::text", None),
+        whole: true,
+        superuser: Some(false),
+        ..plain("role", "pg_roles")
+    },
+    Catalog {
+        key: "t.roleid || '<' || t.member || '<' || t.grantor",
+        address: Address::Words(
+            "format('%I in %I', pg_get_userbyid(t.member), pg_get_userbyid(t.roleid))",
+            None,
+        ),
+        ..plain("membership", "pg_auth_members")
+    },
+    Catalog {
+        key: "t.setdatabase || '<' || t.setrole",
+        address: Address::Words(
+            "format('database %s, role %s', coalesce((SELECT datname::text FROM pg_database \
+             WHERE oid = t.setdatabase), '*'), coalesce((SELECT rolname::text FROM pg_roles \
+             WHERE oid = t.setrole), '*'))",
+            None,
+        ),
+        ..plain("setting", "pg_db_role_setting")
+    },
+    Catalog {
+        since: 15,
+        content: concat!(
+            "to_jsonb(t) || jsonb_build_object('paracl', t.paracl::text)"
+        ),
+        ..plain("parameter acl", "pg_parameter_acl")
+    },
+    plain("tablespace", "pg_tablespace"),
+    plain("foreign data wrapper", "pg_foreign_data_wrapper"),
+    plain("foreign server", "pg_foreign_server"),
+    Catalog {
+        superuser: Some(true),
+        ..plain("user mapping", "pg_user_mapping")
+    },
+    // whoever may not read the mappings sees at least what a mapping depends on
+    Catalog {
+        key: "t.objid || '<' || t.refobjid",
+        address: Address::Words("format('mapping %s', t.objid)", None),
+        filter: "t.classid = 'pg_user_mapping'::regclass",
+        superuser: Some(false),
+        ..plain("user mapping", "pg_depend")
+    },
+    Catalog {
+        key: "t.ftrelid",
+        address: Address::Words(relation!("t.ftrelid"), None),
+        ..plain("foreign table", "pg_foreign_table")
+    },
+    plain("publication", "pg_publication"),
+    plain("publication relation", "pg_publication_rel"),
+    Catalog {
+        since: 15,
+        ..plain("publication schema", "pg_publication_namespace")
+    },
+    Catalog {
+        content: "jsonb_build_object('name', t.subname, 'owner', t.subowner, 'enabled', t.subenabled, \
+            'slot', t.subslotname, 'publications', t.subpublications)",
+        superuser: Some(true),
+        ..plain("subscription", "pg_subscription")
+    },
+    Catalog {
+        content: "jsonb_build_object('name', t.subname, 'owner', t.subowner, 'enabled', t.subenabled, \
+            'slot', t.subslotname, 'publications', t.subpublications)",
+        whole: true,
+        superuser: Some(false),
+        ..plain("subscription", "pg_subscription")
+    },
+    Catalog {
+        // its address is that of the other catalog, pg_largeobject
+        address: Address::Words("t.oid::text", None),
+        ..plain("large object", "pg_largeobject_metadata")
+    },
+    Catalog {
+        key: "t.classoid || '.' || t.objoid || '.' || t.objsubid || '.' || t.provider",
+        address: Address::Words(
+            "(pg_identify_object(t.classoid, t.objoid, t.objsubid)).identity",
+            None,
+        ),
+        ..plain("security label", "pg_seclabel")
+    },
+    Catalog {
+        key: "t.classoid || '.' || t.objoid || '.' || t.provider",
+        address: Address::Words(
+            "(pg_identify_object(t.classoid, t.objoid, 0)).identity",
+            None,
+        ),
+        ..plain("security label", "pg_shseclabel")
+    },
+];
+
+/// The question for the keys of all rows that may have been changed, as `[[place, key], ..]`.
+pub(super) fn candidates(server: u32, superuser: bool, side: Side) -> String {
+    // age() counts back from the transaction's own id where it has one; ids of its savepoints are later
+    let changed = match side {
+        Side::Ours => "age(t.xmin) <= 0",
+        Side::Theirs => "t.xmax <> '0'",
+    };
+    let of_each: Vec<String> = CATALOGS
+        .iter()
+        .enumerate()
+        .filter(|(_, catalog)| catalog.since <= server)
+        .filter(|(_, catalog)| catalog.superuser.is_none_or(|wanted| wanted == superuser))
+        .map(|(place, catalog)| {
+            let Catalog { table, key, filter, content, .. } = catalog;
+            if catalog.whole {
+                return format!(
+                    "SELECT {place} AS place, md5(coalesce(string_agg(({content})::text, ' ' ORDER BY {key}), '')) AS key \
+                     FROM {table} t"
+                );
+            }
+            format!(
+                "SELECT {place} AS place, ({key})::text AS key FROM {table} t WHERE {changed} AND {filter}"
+            )
+        })
+        .collect();
+    format!(
+        "SELECT json_agg(json_build_array(place, key))::text FROM ({}) c",
+        of_each.join(" UNION ALL ")
+    )
+}
+
+/// The question for the rows with these keys, which it takes as a JSON array of texts.
+pub(super) fn details(keys: &BTreeSet<Key>) -> String {
+    let places: BTreeSet<usize> = keys.iter().map(|(place, _)| *place).collect();
+    let of_each: Vec<String> = places
+        .into_iter()
+        .filter_map(|place| Some((place, CATALOGS.get(place)?)))
+        .map(|(place, catalog)| of_one(place, catalog))
+        .collect();
+    format!(
+        "WITH w AS MATERIALIZED (SELECT array(SELECT json_array_elements_text($1::text::json)) AS keys) \
+         SELECT json_agg(json_build_object('place', place, 'key', key, 'what', what, 'content', content, \
+           'explained', explained))::text FROM ({}) c",
+        of_each.join(" UNION ALL ")
+    )
+}
+
+fn of_one(place: usize, catalog: &Catalog) -> String {
+    let Catalog {
+        table,
+        key,
+        filter,
+        content,
+        explained,
+        ..
+    } = catalog;
+    let own = format!("'{table}'::regclass");
+    let (what, member) = match catalog.address {
+        Address::Oid(oid) => (
+            format!("(pg_identify_object({own}, {oid}, 0)).identity"),
+            Some((own, oid)),
+        ),
+        Address::Column(oid, number) => (
+            format!("(pg_identify_object('pg_class'::regclass, {oid}, {number})).identity"),
+            Some(("'pg_class'::regclass".to_owned(), oid)),
+        ),
+        Address::Words(words, member) => (
+            words.to_owned(),
+            member.map(|(table, oid)| (format!("'{table}'::regclass"), oid)),
+        ),
+    };
+    let extension = member.map_or("NULL::jsonb".to_owned(), |(class, oid)| {
+        // an operator or a function of a family depends on the family, the class, or what it names
+        let through = match *table {
+            "pg_amop" | "pg_amproc" => format!(
+                "OR (d.classid, d.objid) IN (SELECT m.refclassid, m.refobjid FROM pg_depend m \
+                 WHERE m.classid = {class} AND m.objid = {oid})"
+            ),
+            _ => String::new(),
+        };
+        format!(
+            "(SELECT jsonb_build_object('extension', x.extname) FROM pg_depend d \
+             JOIN pg_extension x ON x.oid = d.refobjid WHERE d.deptype = 'e' \
+             AND d.refclassid = 'pg_extension'::regclass \
+             AND (d.classid = {class} AND d.objid = {oid} {through}) LIMIT 1)"
+        )
+    });
+    let wanted = if catalog.whole {
+        "true".to_owned()
+    } else {
+        format!("({key})::text = ANY (w.keys)")
+    };
+    format!(
+        "SELECT {place} AS place, ({key})::text AS key, {what} AS what, {content} AS content, \
+         coalesce({extension}, {explained}) AS explained FROM w, {table} t WHERE {wanted} AND {filter}"
+    )
+}
