@@ -90,7 +90,7 @@ async fn each_class_of_change_is_seen() {
         ("GRANT SELECT (a) ON public.logs TO PUBLIC".into(), "column acl", added(), "public.logs.a"),
         ("ALTER TABLE public.patients OWNER TO postgres".into(), "relation", changed(&["acl", "owner"]), "public.patients"),
         ("ALTER TABLE public.patients RENAME TO people".into(), "relation", changed(&["name"]), "public.people"),
-        ("GRANT CREATE ON SCHEMA public TO PUBLIC".into(), "schema", changed(&["nspacl"]), "public"),
+        ("REVOKE USAGE ON SCHEMA public FROM PUBLIC".into(), "schema", changed(&["nspacl"]), "public"),
         ("ALTER SCHEMA public OWNER TO current_user; CREATE SCHEMA made".into(), "schema", added(), "made"),
         ("REVOKE USAGE ON TYPE public.pair FROM PUBLIC".into(), "type", changed(&["typacl"]), "public.pair"),
         (format!("REVOKE TEMP ON DATABASE {database} FROM PUBLIC"), "database", changed(&["datacl"]), database),
@@ -132,7 +132,11 @@ async fn each_class_of_change_is_seen() {
     for (sql, class, how, what) in &cases {
         let changes = after(&work, &other, sql).await;
         let found = changes.iter().any(|change| {
-            change.class == *class && change.how == *how && change.what == *what
+            // from 16 on a transform prints without "on"
+            let named = change
+                .what
+                .replace("integer language", "integer on language");
+            change.class == *class && change.how == *how && named == *what
         });
         if !found {
             unseen.push(format!("{sql}: {class} {what} {how:?} not in {changes:?}"));
@@ -151,12 +155,22 @@ async fn each_class_of_change_is_seen() {
         assert_eq!(changes[0].class, "parameter acl", "{changes:?}");
         let sql = "CREATE PUBLICATION p FOR TABLES IN SCHEMA public";
         let changes = after(&work, &other, sql).await;
-        assert!(changes.iter().any(|change| change.class == "publication schema"));
+        assert!(
+            changes
+                .iter()
+                .any(|change| change.class == "publication schema")
+        );
     }
     // these need files, a provider or a library that a test server lacks
     let not_here = [
-        "operator of access method", "parameter acl", "publication schema", "tablespace", "security label",
-        "text search dictionary", "text search parser", "text search template",
+        "operator of access method",
+        "parameter acl",
+        "publication schema",
+        "tablespace",
+        "security label",
+        "text search dictionary",
+        "text search parser",
+        "text search template",
     ];
     let untried: Vec<&str> = comparison::classes()
         .filter(|class| !tried.contains(class) && !not_here.contains(class))
@@ -172,8 +186,8 @@ async fn what_came_with_something_says_with_what() {
         let changes = after(&work, &other, "CREATE EXTENSION pg_trgm SCHEMA public").await;
         assert!(changes.len() > 50, "{}", changes.len());
         for change in &changes {
-            let expected = (change.class != "extension")
-                .then(|| Explained::Extension("pg_trgm".into()));
+            let expected =
+                (change.class != "extension").then(|| Explained::Extension("pg_trgm".into()));
             assert_eq!(change.explained_by, expected, "{change:?}");
         }
         let owner = format!("SET LOCAL ROLE \"{}\"; ", place.owner);
@@ -194,20 +208,33 @@ async fn what_came_with_something_says_with_what() {
                 "CREATE TABLE public.made (a serial, b integer GENERATED ALWAYS AS IDENTITY, c text)",
                 "public.made",
             ),
-            ("CREATE MATERIALIZED VIEW public.m AS SELECT 1 AS a", "public.m"),
+            (
+                "CREATE MATERIALIZED VIEW public.m AS SELECT 1 AS a",
+                "public.m",
+            ),
         ] {
             let changes = after(&work, &other, sql).await;
             for change in &changes {
                 let expected = (change.what != itself || change.class != "relation")
                     .then(|| Explained::Relation(itself.into()));
-                assert_eq!((&change.how, &change.explained_by), (&How::Added, &expected), "{change:?}");
+                assert_eq!(
+                    (&change.how, &change.explained_by),
+                    (&How::Added, &expected),
+                    "{change:?}"
+                );
             }
             assert!(changes.len() > 2, "{changes:?}");
         }
         let changes = after(&work, &other, "CREATE TYPE public.mood AS ENUM ('a')").await;
-        let explained: Vec<_> = changes.iter().map(|change| change.explained_by.clone()).collect();
+        let explained: Vec<_> = changes
+            .iter()
+            .map(|change| change.explained_by.clone())
+            .collect();
         assert_eq!(explained.len(), 2, "{changes:?}");
-        assert!(explained.contains(&Some(Explained::Type("public.mood".into()))), "{changes:?}");
+        assert!(
+            explained.contains(&Some(Explained::Type("public.mood".into()))),
+            "{changes:?}"
+        );
     }
 }
 
@@ -220,22 +247,53 @@ async fn what_is_no_change_of_these_is_none() {
         let sql = "CREATE INDEX ON public.logs (a); ALTER TABLE public.logs ADD COLUMN c integer NOT NULL DEFAULT 1; \
             INSERT INTO public.logs (a) VALUES (1); ANALYZE public.logs; ALTER TABLE public.logs ALTER b TYPE varchar(9); \
             ALTER TABLE public.logs ADD CHECK (a > 0); LOCK TABLE public.seen, public.patients; SET LOCAL ROLE NONE";
-        let changes = after(&work, &other, &format!("DROP TABLE IF EXISTS public.none; {owner}{}", sql.replace("ALTER TABLE public.logs ALTER b TYPE varchar(9);", ""))).await;
+        let changes = after(
+            &work,
+            &other,
+            &format!(
+                "DROP TABLE IF EXISTS public.none; {owner}{}",
+                sql.replace("ALTER TABLE public.logs ALTER b TYPE varchar(9);", "")
+            ),
+        )
+        .await;
         assert_eq!(changes, []);
 
         begin(&work).await;
         let privileges = Privileges {
             tables: vec![
-                TablePrivilege { schema: "public".into(), name: "logs".into(), verb: Verb::Insert, columns: vec![] },
-                TablePrivilege { schema: "public".into(), name: "logs".into(), verb: Verb::Select, columns: vec!["a".into()] },
-                TablePrivilege { schema: "public".into(), name: "patients".into(), verb: Verb::Delete, columns: vec![] },
+                TablePrivilege {
+                    schema: "public".into(),
+                    name: "logs".into(),
+                    verb: Verb::Insert,
+                    columns: vec![],
+                },
+                TablePrivilege {
+                    schema: "public".into(),
+                    name: "logs".into(),
+                    verb: Verb::Select,
+                    columns: vec!["a".into()],
+                },
+                TablePrivilege {
+                    schema: "public".into(),
+                    name: "patients".into(),
+                    verb: Verb::Delete,
+                    columns: vec![],
+                },
             ],
             ..Privileges::default()
         };
-        let Entered::Role(role) = work.enter_role(&privileges, "wasmigrate_run_7_7").await.unwrap() else {
+        let Entered::Role(role) = work
+            .enter_role(&privileges, "wasmigrate_run_7_7")
+            .await
+            .unwrap()
+        else {
             panic!("no role");
         };
-        assert_ne!(seen(&work, &other).await, [], "our own grants show while they stand");
+        assert_ne!(
+            seen(&work, &other).await,
+            [],
+            "our own grants show while they stand"
+        );
         work.drop_role(&role).await.unwrap();
         assert_eq!(seen(&work, &other).await, []);
         work.batch("COMMIT").await.unwrap();
@@ -255,8 +313,10 @@ async fn what_others_do_is_not_ours() {
         .await
         .unwrap();
     third
-        .batch("CREATE FUNCTION public.theirs() RETURNS integer LANGUAGE sql AS 'SELECT 1'; \
-            DROP POLICY old ON public.logs; ALTER FUNCTION public.plain(integer) SECURITY DEFINER")
+        .batch(
+            "CREATE FUNCTION public.theirs() RETURNS integer LANGUAGE sql AS 'SELECT 1'; \
+            DROP POLICY old ON public.logs; ALTER FUNCTION public.plain(integer) SECURITY DEFINER",
+        )
         .await
         .unwrap();
     // not yet committed: seen by neither
@@ -279,14 +339,22 @@ async fn the_least_login_sees_what_it_can_change() {
     let (work, other) = (place.least().await, place.least().await);
     let changes = after(&work, &other, "CREATE ROLE made").await;
     assert!(
-        changes.iter().any(|change| change.class == "role" && change.what == "made"),
+        changes
+            .iter()
+            .any(|change| change.class == "role" && change.what == "made"),
         "{changes:?}"
     );
     let owner = format!("SET LOCAL ROLE \"{}\"; ", place.owner);
     for (sql, class) in [
         ("GRANT SELECT ON public.logs TO PUBLIC", "relation"),
-        ("ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO PUBLIC", "default acl"),
-        ("CREATE RULE r AS ON INSERT TO public.logs DO ALSO DELETE FROM public.patients", "rule"),
+        (
+            "ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO PUBLIC",
+            "default acl",
+        ),
+        (
+            "CREATE RULE r AS ON INSERT TO public.logs DO ALSO DELETE FROM public.patients",
+            "rule",
+        ),
         ("SELECT lo_create(0)", "large object"),
     ] {
         let sql = format!("{owner}{sql}; SET LOCAL ROLE NONE");
@@ -317,6 +385,9 @@ async fn what_it_costs() {
             work.batch("ROLLBACK").await.unwrap();
         }
         times.sort();
-        println!("{sql}: {count} changes, median {:?}, p90 {:?}", times[15], times[27]);
+        println!(
+            "{sql}: {count} changes, median {:?}, p90 {:?}",
+            times[15], times[27]
+        );
     }
 }

@@ -342,10 +342,7 @@ async fn a_login_that_cannot_is_told_why() {
         .unwrap()
     {
         Entered::Unavailable(why) => {
-            assert_eq!(
-                why,
-                format!("the login {plain} does not have CREATEROLE")
-            );
+            assert_eq!(why, format!("the login {plain} does not have CREATEROLE"));
         }
         other => panic!("{other:?}"),
     }
@@ -432,7 +429,10 @@ async fn ddl_runs_as_the_owner() {
         );
         let superuser = value(&session, "SELECT current_setting('is_superuser')").await == "on";
         assert!(owners[0].may_act && owners[0].may_create && !owners[0].is_login);
-        assert_eq!((owners[2].may_act, owners[2].is_login), (superuser, superuser));
+        assert_eq!(
+            (owners[2].may_act, owners[2].is_login),
+            (superuser, superuser)
+        );
         let (switched, locked, made, back) = tokio::join!(
             biased;
             session.act_as(Actor::Owner(&owners[0])),
@@ -458,6 +458,9 @@ async fn what_public_holds_is_told() {
         .unwrap();
     let open = session.open_to_public().await.unwrap();
     assert_eq!(open, ["\"inner\".t", "public.secret"]);
+    let long = tables(&[(&"x".repeat(64), Verb::Select, &[])]);
+    let cut = session.enter_role(&long, "wasmigrate_run_1_1").await;
+    assert!(matches!(cut, Err(Failure::Unusable(_))), "{cut:?}");
 }
 
 #[tokio::test]
@@ -484,14 +487,17 @@ async fn what_it_costs() {
                 session.act_as(Actor::Run(&role)),
                 session.execute("SELECT 1", &[]),
                 session.act_as(Actor::Host));
-            (a.unwrap(), b.unwrap(), c.unwrap());
+            a.unwrap();
+            b.unwrap();
+            c.unwrap();
             times[1].push(start.elapsed());
             let start = Instant::now();
             session.execute("SELECT 1", &[]).await.unwrap();
             times[2].push(start.elapsed());
             let start = Instant::now();
             let (a, b) = tokio::join!(biased; session.settle_role(&role), session.drop_role(&role));
-            (a.unwrap(), b.unwrap());
+            a.unwrap();
+            b.unwrap();
             times[3].push(start.elapsed());
             session.batch("COMMIT").await.unwrap();
         }

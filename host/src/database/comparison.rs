@@ -5,8 +5,7 @@
 //! third session commits meanwhile, both see. First each side names candidates: rows that are no older than
 //! this transaction on its own side (it wrote them, or somebody after it began), rows with an `xmax` on the
 //! other (somebody deletes or replaces them). That reads the catalogs once, without output. Only the
-//! candidates are then read in full on both sides, and where they differ, once more: a commit that fell
-//! between the two answers is gone by then.
+//! candidates are then read in full on both sides.
 //!
 //! Both questions read rows of catalogs and names alone, nothing that takes a lock on a table: the other
 //! session would wait for ever for a table that this one has locked.
@@ -27,6 +26,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use tokio::sync::OnceCell;
+use tokio_postgres::Statement;
 
 use super::failure::Failure;
 use super::session::Session;
@@ -100,55 +101,45 @@ type Entries = BTreeMap<Key, Entry>;
 
 /// What the open transaction of `work` has changed that `other`, a session of the same login in the same
 /// database without an open transaction, does not see.
+///
+/// A third session's commit that falls between the answers of the two shows here as well. So where a change is
+/// unexpected, ask again, and believe what is [`lasting`].
 pub async fn changes(work: &Session, other: &Session) -> Result<Vec<Change>, Failure> {
     let reader = Reader::of(work, other);
     let keys = reader.candidates().await?;
     if keys.is_empty() {
         return Ok(Vec::new());
     }
-    let first = reader.differences(&keys).await?;
-    if first.is_empty() {
-        return Ok(Vec::new());
-    }
-    let keys = first.keys().cloned().collect();
-    let second = reader.differences(&keys).await?;
-    Ok(first
-        .into_iter()
-        .filter(|(key, change)| second.get(key) == Some(change))
-        .map(|(_, change)| change)
-        .collect())
+    let changes = reader.differences(&keys).await?;
+    Ok(changes.into_values().collect())
+}
+
+/// The changes that two looks agree on.
+pub fn lasting(first: Vec<Change>, second: &[Change]) -> Vec<Change> {
+    let agreed = first.into_iter().filter(|change| second.contains(change));
+    agreed.collect()
 }
 
 struct Reader<'a> {
     work: &'a Session,
     other: &'a Session,
-    server: u32,
 }
 
 impl<'a> Reader<'a> {
     fn of(work: &'a Session, other: &'a Session) -> Self {
-        Reader {
-            work,
-            other,
-            server: work.server(),
-        }
+        Reader { work, other }
     }
 
     async fn candidates(&self) -> Result<BTreeSet<Key>, Failure> {
         // both must ask the same, so what one of them may not read is not asked for
-        let superuser = async |session: &Session| {
-            let is = "SELECT current_setting('is_superuser')";
-            Ok::<_, Failure>(session.text(is, &[]).await?.as_deref() == Some("on"))
-        };
-        let (ours, theirs) = tokio::try_join!(superuser(self.work), superuser(self.other))?;
-        let reads_all = ours && theirs;
-        let ask = async |session: &Session, side| {
-            let sql = catalogs::candidates(self.server, reads_all, side);
-            session.json::<Vec<Key>>(&sql, &[]).await
-        };
         let (ours, theirs) =
-            tokio::try_join!(ask(self.work, Side::Ours), ask(self.other, Side::Theirs))?;
-        Ok(united(ours.unwrap_or_default(), theirs.unwrap_or_default()))
+            tokio::try_join!(Asked::superuser(self.work), Asked::superuser(self.other))?;
+        let reads_all = ours && theirs;
+        let (ours, theirs) = tokio::try_join!(
+            Asked::candidates(self.work, Side::Ours, reads_all),
+            Asked::candidates(self.other, Side::Theirs, reads_all),
+        )?;
+        Ok(united(ours, theirs))
     }
 
     async fn differences(&self, keys: &BTreeSet<Key>) -> Result<BTreeMap<Key, Change>, Failure> {
@@ -164,6 +155,48 @@ impl<'a> Reader<'a> {
                 .collect()
         };
         Ok(compared(indexed(ours), indexed(theirs)))
+    }
+}
+
+/// What a session has been asked: the long question is parsed and planned once, then it costs its scans.
+#[derive(Default)]
+pub(super) struct Asked {
+    superuser: OnceCell<bool>,
+    candidates: [[OnceCell<Statement>; 2]; 2],
+}
+
+impl Asked {
+    async fn superuser(session: &Session) -> Result<bool, Failure> {
+        let ask = async || {
+            let is = "SELECT current_setting('is_superuser')";
+            Ok(session.text(is, &[]).await?.as_deref() == Some("on"))
+        };
+        session.asked.superuser.get_or_try_init(ask).await.copied()
+    }
+
+    async fn candidates(
+        session: &Session,
+        side: Side,
+        reads_all: bool,
+    ) -> Result<Vec<Key>, Failure> {
+        let client = &session.connection().client;
+        let prepare = async || {
+            let sql = catalogs::candidates(session.server(), reads_all, side);
+            Ok::<_, Failure>(client.prepare_typed(&sql, &[]).await?)
+        };
+        let of_side = match side {
+            Side::Ours => &session.asked.candidates[0],
+            Side::Theirs => &session.asked.candidates[1],
+        };
+        let cell = &of_side[usize::from(reads_all)];
+        let statement = cell.get_or_try_init(prepare).await?;
+        let row = client.query_one(statement, &[]).await?;
+        match row.try_get::<_, Option<String>>(0)? {
+            Some(text) => serde_json::from_str(&text).map_err(|error| {
+                Failure::Unusable(format!("the catalog's answer is not understood: {error}"))
+            }),
+            None => Ok(Vec::new()),
+        }
     }
 }
 
@@ -228,4 +261,81 @@ fn differing(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<Str
         .filter(|name| before.get(*name) != after.get(*name))
         .cloned()
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn entries(list: &[(&str, Value)]) -> Entries {
+        let entry = |(key, content): &(&str, Value)| {
+            let entry = Entry {
+                place: 0,
+                key: (*key).to_owned(),
+                what: None,
+                content: content.as_object().cloned().unwrap_or_default(),
+                explained: None,
+            };
+            ((0, (*key).to_owned()), entry)
+        };
+        list.iter().map(entry).collect()
+    }
+
+    #[test]
+    fn what_differs_is_added_removed_or_changed_in_named_fields() {
+        let before = entries(&[
+            ("1", json!({"acl": null, "owner": "a"})),
+            ("2", json!({"acl": null})),
+            ("3", json!({"acl": ["x"]})),
+        ]);
+        let after = entries(&[
+            ("1", json!({"acl": ["x"], "owner": "b", "kind": "r"})),
+            ("3", json!({"acl": ["x"]})),
+            ("4", json!({})),
+        ]);
+        let changes = compared(after, before);
+        let hows: Vec<(&str, &How)> = changes
+            .iter()
+            .map(|((_, key), change)| (key.as_str(), &change.how))
+            .collect();
+        let fields = ["acl", "kind", "owner"].map(str::to_owned).to_vec();
+        assert_eq!(
+            hows,
+            [
+                ("1", &How::Changed(fields)),
+                ("2", &How::Removed),
+                ("4", &How::Added)
+            ]
+        );
+        assert_eq!(changes[&(0, "1".to_owned())].kind.as_deref(), Some("r"));
+    }
+
+    #[test]
+    fn what_one_of_two_looks_saw_is_not_believed() {
+        let before = Entries::new();
+        let look = |keys: &[&str]| -> Vec<Change> {
+            let list: Vec<_> = keys.iter().map(|key| (*key, json!({}))).collect();
+            let changes = compared(entries(&list), before.clone());
+            changes.into_values().collect()
+        };
+        assert_eq!(lasting(look(&["1", "2"]), &look(&["2", "3"])), look(&["2"]));
+    }
+
+    #[test]
+    fn a_catalog_compared_as_a_whole_is_a_candidate_where_the_digests_differ() {
+        let whole = catalogs::CATALOGS
+            .iter()
+            .position(|catalog| catalog.whole)
+            .unwrap();
+        let key = |place, key: &str| (place, key.to_owned());
+        let same = united(vec![key(whole, "d")], vec![key(whole, "d")]);
+        assert!(same.is_empty());
+        assert_eq!(
+            united(vec![key(whole, "d")], vec![key(whole, "e")]).len(),
+            2
+        );
+        let row = united(vec![key(0, "1")], vec![key(0, "1"), key(0, "2")]);
+        assert_eq!(row.len(), 2);
+    }
 }

@@ -208,7 +208,7 @@ impl Session {
 
     async fn look_up(&self, privileges: &Privileges) -> Result<Lookup, Failure> {
         let asked = lookup::question(privileges).map_err(Failure::Unusable)?;
-        let lookup = self.json(lookup::SQL, &[&asked]).await?;
+        let lookup = self.json(&lookup::sql(privileges), &[&asked]).await?;
         lookup.ok_or_else(|| Failure::Unusable("the server told nothing of its catalog".into()))
     }
 
@@ -238,6 +238,13 @@ impl Actor<'_> {
 }
 
 impl Privileges {
+    /// The tables, each once and in order.
+    fn all_tables(&self) -> Vec<(&str, &str)> {
+        let tables = self.tables.iter();
+        let tables: BTreeSet<_> = tables.map(|table| (&*table.schema, &*table.name)).collect();
+        tables.into_iter().collect()
+    }
+
     /// The schemas of all that is named.
     fn all_schemas(&self) -> BTreeSet<&str> {
         let pairs = self.sequences.iter().chain(&self.types);

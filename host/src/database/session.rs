@@ -13,6 +13,7 @@ use tokio_postgres::{Client, RowStream, SimpleQueryMessage};
 
 use super::Connection;
 use super::columns::{Batch, Builder, Raw, Shape};
+use super::comparison::Asked;
 use super::copy::CopyIn;
 use super::failure::Failure;
 use super::values::{MAX_PARAMETERS, Value};
@@ -40,6 +41,8 @@ pub struct Session {
     row_bytes: usize,
     cursors_made: u32,
     cursors_open: usize,
+    /// What the catalog comparison has asked it.
+    pub(super) asked: Asked,
 }
 
 /// An open result.
@@ -74,6 +77,7 @@ impl Session {
             row_bytes: usize::MAX,
             cursors_made: 0,
             cursors_open: 0,
+            asked: Asked::default(),
         }
     }
 

@@ -44,7 +44,10 @@ impl Place {
             postgres.batch(&sql).await.expect(&sql);
         }
         let session = place.superuser().await;
-        let rights = format!("GRANT CREATE ON SCHEMA public TO \"{owner}\", {least};");
+        // as 15 and later have it
+        let rights = format!(
+            "REVOKE CREATE ON SCHEMA public FROM PUBLIC; GRANT CREATE ON SCHEMA public TO \"{owner}\", {least};"
+        );
         let give = format!(
             "DO $$ DECLARE r record; BEGIN FOR r IN SELECT c.oid::regclass AS name FROM pg_class c \
              JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname IN ('public', 'inner') AND c.relkind IN ('r', 'v') \

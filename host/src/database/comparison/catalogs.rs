@@ -263,9 +263,6 @@ pub(super) const CATALOGS: &[Catalog] = &[
     },
     Catalog {
         since: 15,
-        content: concat!(
-            "to_jsonb(t) || jsonb_build_object('paracl', t.paracl::text)"
-        ),
         ..plain("parameter acl", "pg_parameter_acl")
     },
     plain("tablespace", "pg_tablespace"),
@@ -367,7 +364,7 @@ pub(super) fn details(keys: &BTreeSet<Key>) -> String {
     let of_each: Vec<String> = places
         .into_iter()
         .filter_map(|place| Some((place, CATALOGS.get(place)?)))
-        .map(|(place, catalog)| of_one(place, catalog))
+        .map(|(place, catalog)| of_one(place, catalog, keys))
         .collect();
     format!(
         "WITH w AS MATERIALIZED (SELECT array(SELECT json_array_elements_text($1::text::json)) AS keys) \
@@ -377,7 +374,7 @@ pub(super) fn details(keys: &BTreeSet<Key>) -> String {
     )
 }
 
-fn of_one(place: usize, catalog: &Catalog) -> String {
+fn of_one(place: usize, catalog: &Catalog, keys: &BTreeSet<Key>) -> String {
     let Catalog {
         table,
         key,
@@ -417,8 +414,16 @@ fn of_one(place: usize, catalog: &Catalog) -> String {
              AND (d.classid = {class} AND d.objid = {oid} {through}) LIMIT 1)"
         )
     });
+    let oids = || -> Vec<&str> {
+        let of_this = keys.iter().filter(|(of, _)| *of == place);
+        of_this.map(|(_, key)| key.as_str()).collect()
+    };
+    let is_oid = |key: &&str| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_digit());
     let wanted = if catalog.whole {
         "true".to_owned()
+    } else if *key == "t.oid" && oids().iter().all(is_oid) {
+        // by the index
+        format!("t.oid IN ({})", oids().join(", "))
     } else {
         format!("({key})::text = ANY (w.keys)")
     };
@@ -426,4 +431,31 @@ fn of_one(place: usize, catalog: &Catalog) -> String {
         "SELECT {place} AS place, ({key})::text AS key, {what} AS what, {content} AS content, \
          coalesce({extension}, {explained}) AS explained FROM w, {table} t WHERE {wanted} AND {filter}"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_question_is_for_the_release_and_the_login_that_it_is_asked_of() {
+        let old = candidates(14, true, Side::Ours);
+        assert!(!old.contains("pg_parameter_acl") && old.contains("pg_authid"));
+        assert!(candidates(15, true, Side::Ours).contains("pg_parameter_acl"));
+        let least = candidates(18, false, Side::Theirs);
+        assert!(!least.contains("pg_authid") && least.contains("pg_roles"));
+        assert!(!least.contains("FROM pg_user_mapping"));
+        assert!(least.contains("t.xmax") && !least.contains("t.xmin"));
+    }
+
+    #[test]
+    fn details_are_asked_of_catalogs_with_candidates_alone() {
+        let trigger = CATALOGS
+            .iter()
+            .position(|catalog| catalog.class == "trigger")
+            .unwrap();
+        let sql = details(&BTreeSet::from([(trigger, "1".to_owned())]));
+        assert!(sql.contains("FROM w, pg_trigger t"));
+        assert!(!sql.contains("UNION ALL"));
+    }
 }

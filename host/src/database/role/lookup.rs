@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::Privileges;
-use crate::database::label;
+use super::{Privileges, Verb};
+use crate::database::{label, qualified, quoted};
 
 /// The answer of the catalog.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -15,9 +15,13 @@ pub(super) struct Lookup {
     /// From 16 on each membership says for itself.
     inherits: bool,
     recovery: bool,
+    #[serde(default)]
     pub tables: Vec<Table>,
+    #[serde(default)]
     pub sequences: Vec<Object>,
+    #[serde(default)]
     pub routines: Vec<Object>,
+    #[serde(default)]
     pub types: Vec<Object>,
     pub schemas: Vec<Object>,
 }
@@ -25,8 +29,8 @@ pub(super) struct Lookup {
 /// A table and the sequences of its columns.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Table {
-    pub schema: String,
-    pub name: String,
+    /// Its place in [`Privileges::all_tables`].
+    pub place: usize,
     pub owner: String,
     /// Whether the login has the owner's privileges, and so can grant.
     pub may: bool,
@@ -47,57 +51,104 @@ pub(super) struct Object {
     pub public: bool,
 }
 
-/// Asks for a JSON text of the form of [`question`]. The comparisons are of texts: a cast to `name` would cut a
-/// long name to another one. Source: PostgreSQL, "Access Privilege Inquiry Functions".
-pub(super) const SQL: &str = "\
-WITH q AS (SELECT $1::text::json AS j) \
-SELECT json_build_object( \
-  'login', current_user, 'superuser', r.rolsuper, 'createrole', r.rolcreaterole, \
-  'inherits', r.rolinherit OR current_setting('server_version_num')::integer >= 160000, \
-  'recovery', pg_is_in_recovery(), \
-  'tables', (SELECT coalesce(json_agg(json_build_object('schema', n.nspname, 'name', c.relname, \
-      'owner', pg_get_userbyid(c.relowner), 'may', pg_has_role(c.relowner, 'USAGE'), \
-      'sequences', (SELECT coalesce(json_agg(json_build_object( \
-          'sql', format('%I.%I', sn.nspname, s.relname), 'owner', pg_get_userbyid(s.relowner), \
-          'may', pg_has_role(s.relowner, 'USAGE'), \
-          'public', has_sequence_privilege('public', s.oid, 'USAGE'))), '[]') \
-        FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S' \
-          JOIN pg_namespace sn ON sn.oid = s.relnamespace \
-        WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid \
-          AND d.classid = 'pg_class'::regclass AND d.deptype = 'a'))), '[]') \
-    FROM json_array_elements(j -> 'tables') t JOIN pg_namespace n ON n.nspname = t ->> 0 \
-      JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t ->> 1 \
-    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')), \
-  'sequences', (SELECT coalesce(json_agg(json_build_object('place', t.ordinality - 1, \
-      'sql', format('%I.%I', n.nspname, c.relname), 'owner', pg_get_userbyid(c.relowner), \
-      'may', pg_has_role(c.relowner, 'USAGE'), \
-      'public', has_sequence_privilege('public', c.oid, 'USAGE'))), '[]') \
-    FROM json_array_elements(j -> 'sequences') WITH ORDINALITY t \
-      JOIN pg_namespace n ON n.nspname = t.value ->> 0 \
-      JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.value ->> 1 WHERE c.relkind = 'S'), \
-  'routines', (SELECT coalesce(json_agg(json_build_object('place', t.ordinality - 1, \
-      'sql', format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)), \
-      'owner', pg_get_userbyid(p.proowner), 'may', pg_has_role(p.proowner, 'USAGE'), \
-      'public', has_function_privilege('public', p.oid, 'EXECUTE'))), '[]') \
-    FROM json_array_elements_text(j -> 'routines') WITH ORDINALITY t \
-      JOIN pg_proc p ON p.oid = to_regprocedure(t.value) JOIN pg_namespace n ON n.oid = p.pronamespace), \
-  'types', (SELECT coalesce(json_agg(json_build_object('place', t.ordinality - 1, \
-      'sql', format('%I.%I', n.nspname, y.typname), 'owner', pg_get_userbyid(y.typowner), \
-      'may', pg_has_role(y.typowner, 'USAGE'), \
-      'public', has_type_privilege('public', y.oid, 'USAGE'))), '[]') \
-    FROM json_array_elements(j -> 'types') WITH ORDINALITY t \
-      JOIN pg_namespace n ON n.nspname = t.value ->> 0 \
-      JOIN pg_type y ON y.typnamespace = n.oid AND y.typname = t.value ->> 1), \
-  'schemas', (SELECT coalesce(json_agg(json_build_object('place', t.ordinality - 1, \
-      'sql', quote_ident(n.nspname), 'owner', pg_get_userbyid(n.nspowner), \
-      'may', pg_has_role(n.nspowner, 'USAGE') \
-        OR has_schema_privilege(n.oid, 'USAGE WITH GRANT OPTION'), \
-      'public', has_schema_privilege('public', n.oid, 'USAGE'))), '[]') \
-    FROM json_array_elements_text(j -> 'schemas') WITH ORDINALITY t \
-      JOIN pg_namespace n ON n.nspname = t.value))::text \
-FROM q, pg_roles r WHERE r.rolname = current_user";
+/// The longest name of PostgreSQL, in bytes: it cuts a longer one, to what may be another's name.
+const LONGEST: usize = 63;
 
-/// The text that [`SQL`] takes; refused where it names what no role may be given.
+/// The query for a text of the form of [`question`]. Names are looked up by functions and not by joins, and
+/// nothing stands in it that is not asked for: planning is what such a query costs. Names come out
+/// qualified as `pg_catalog` alone is searched. Source: PostgreSQL, "Access Privilege Inquiry Functions".
+pub(super) fn sql(privileges: &Privileges) -> String {
+    let object = |key, catalog, lookup, name, owner, test, privilege| {
+        format!(
+            "'{key}', (SELECT coalesce(json_agg(json_build_object('place', t.place - 1, 'sql', {name}, \
+               'owner', pg_get_userbyid(o.{owner}), 'may', pg_has_role(o.{owner}, 'USAGE'), \
+               'public', {test}('public', o.oid, '{privilege}'))), '[]') \
+             FROM json_array_elements_text($1::text::json -> '{key}') WITH ORDINALITY t (name, place) \
+             JOIN {catalog} o ON o.oid = {lookup}(t.name))"
+        )
+    };
+    let mut parts = vec![
+        "'login', current_user, 'superuser', r.rolsuper, 'createrole', r.rolcreaterole, \
+         'inherits', r.rolinherit OR current_setting('server_version_num')::integer >= 160000, \
+         'recovery', pg_is_in_recovery()"
+            .to_owned(),
+    ];
+    if !privileges.tables.is_empty() {
+        let inserted = privileges
+            .tables
+            .iter()
+            .any(|table| table.verb == Verb::Insert);
+        let sequences = if inserted {
+            "(SELECT coalesce(json_agg(json_build_object('sql', s.oid::regclass, \
+               'owner', pg_get_userbyid(s.relowner), 'may', pg_has_role(s.relowner, 'USAGE'), \
+               'public', has_sequence_privilege('public', s.oid, 'USAGE'))), '[]') \
+             FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S' \
+             WHERE d.refclassid = 1259 AND d.refobjid = o.oid AND d.classid = 1259 AND d.deptype = 'a')"
+        } else {
+            "'[]'::json"
+        };
+        parts.push(format!(
+            "'tables', (SELECT coalesce(json_agg(json_build_object('place', t.place - 1, \
+               'owner', pg_get_userbyid(o.relowner), 'may', pg_has_role(o.relowner, 'USAGE'), \
+               'sequences', {sequences})), '[]') \
+             FROM json_array_elements_text($1::text::json -> 'tables') WITH ORDINALITY t (name, place) \
+             JOIN pg_class o ON o.oid = to_regclass(t.name) \
+             WHERE o.relkind IN ('r', 'p', 'v', 'm', 'f'))"
+        ));
+    }
+    if !privileges.sequences.is_empty() {
+        let part = object(
+            "sequences",
+            "(SELECT * FROM pg_class WHERE relkind = 'S')",
+            "to_regclass",
+            "o.oid::regclass",
+            "relowner",
+            "has_sequence_privilege",
+            "USAGE",
+        );
+        parts.push(part);
+    }
+    if !privileges.routines.is_empty() {
+        let part = object(
+            "routines",
+            "pg_proc",
+            "to_regprocedure",
+            "o.oid::regprocedure",
+            "proowner",
+            "has_function_privilege",
+            "EXECUTE",
+        );
+        parts.push(part);
+    }
+    if !privileges.types.is_empty() {
+        let part = object(
+            "types",
+            "pg_type",
+            "to_regtype",
+            "o.oid::regtype",
+            "typowner",
+            "has_type_privilege",
+            "USAGE",
+        );
+        parts.push(part);
+    }
+    let schemas = object(
+        "schemas",
+        "pg_namespace",
+        "to_regnamespace",
+        "o.oid::regnamespace",
+        "nspowner",
+        "has_schema_privilege",
+        "USAGE",
+    );
+    parts.push(schemas);
+    format!(
+        "SELECT json_build_object({})::text FROM pg_roles r WHERE r.rolname = current_user",
+        parts.join(", ")
+    )
+}
+
+/// The text that the query takes; refused where it names what no role may be given.
 pub(super) fn question(privileges: &Privileges) -> Result<String, String> {
     let schemas = privileges.all_schemas();
     let reserved = |schema: &&&str| {
@@ -106,26 +157,38 @@ pub(super) fn question(privileges: &Privileges) -> Result<String, String> {
     if let Some(schema) = schemas.iter().find(reserved) {
         return Err(format!("nothing in the schema {schema} is ever granted"));
     }
-    let mut tables: Vec<(&str, &str)> = privileges
-        .tables
-        .iter()
-        .map(|table| (table.schema.as_str(), table.name.as_str()))
-        .collect();
-    tables.sort_unstable();
-    tables.dedup();
+    let pairs = |pairs: &[(String, String)]| -> Vec<String> {
+        let qualify = |(schema, name): &(String, String)| qualified(schema, name);
+        pairs.iter().map(qualify).collect()
+    };
     let routines: Vec<String> = privileges
         .routines
         .iter()
         .map(|routine| {
-            let name = crate::database::qualified(&routine.schema, &routine.name);
+            let name = qualified(&routine.schema, &routine.name);
             format!("{name}({})", routine.arguments.join(", "))
         })
         .collect();
+    let tables = privileges.all_tables();
+    let named = tables.iter().map(|(_, name)| *name);
+    let mut named = named
+        .chain(schemas.iter().copied())
+        .chain(privileges.routines.iter().map(|routine| &*routine.name))
+        .chain(privileges.sequences.iter().map(|(_, name)| &**name))
+        .chain(privileges.types.iter().map(|(_, name)| &**name));
+    if let Some(name) = named.find(|name| name.len() > LONGEST) {
+        return Err(format!("a name has at most {LONGEST} bytes: {name}"));
+    }
+    let tables: Vec<String> = tables
+        .into_iter()
+        .map(|(schema, name)| qualified(schema, name))
+        .collect();
+    let schemas: Vec<String> = schemas.into_iter().map(quoted).collect();
     Ok(json!({
         "tables": tables,
-        "sequences": privileges.sequences,
+        "sequences": pairs(&privileges.sequences),
         "routines": routines,
-        "types": privileges.types,
+        "types": pairs(&privileges.types),
         "schemas": schemas,
     })
     .to_string())
@@ -155,10 +218,9 @@ impl Lookup {
     /// What the question named and the catalog does not have.
     pub fn absent(&self, privileges: &Privileges) -> Vec<String> {
         let mut absent = Vec::new();
-        for table in &privileges.tables {
-            let found = |found: &Table| found.schema == table.schema && found.name == table.name;
-            if !self.tables.iter().any(found) {
-                absent.push(label(&table.schema, &table.name));
+        for (place, (schema, name)) in privileges.all_tables().into_iter().enumerate() {
+            if !self.tables.iter().any(|found| found.place == place) {
+                absent.push(label(schema, name));
             }
         }
         for (asked, found) in [

@@ -42,16 +42,19 @@ pub(super) fn grants(
     let login = &lookup.login;
     let mut by_clause: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut sequences: BTreeMap<&str, &Object> = BTreeMap::new();
+    let named = privileges.all_tables();
     for table in &lookup.tables {
+        let Some((schema, name)) = named.get(table.place) else {
+            continue;
+        };
         if !table.may {
-            let what = label(&table.schema, &table.name);
-            return Err(not_ours(login, &table.owner, &what));
+            return Err(not_ours(login, &table.owner, &label(schema, name)));
         }
-        let clause = clause(privileges, &table.schema, &table.name);
+        let clause = clause(privileges, schema, name);
         if clause.contains("INSERT") {
             sequences.extend(table.sequences.iter().map(|found| (&*found.sql, found)));
         }
-        let sql = qualified(&table.schema, &table.name);
+        let sql = qualified(schema, name);
         by_clause.entry(clause).or_default().push(sql);
     }
     sequences.extend(lookup.sequences.iter().map(|found| (&*found.sql, found)));
@@ -124,4 +127,87 @@ fn not_ours(login: &str, owner: &str, what: &str) -> String {
     format!(
         "the login {login} can't grant on {what}: it belongs to {owner}, of which {login} is no member"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::TablePrivilege;
+    use super::*;
+
+    fn lookup() -> Lookup {
+        serde_json::from_value(serde_json::json!({
+            "login": "app", "superuser": false, "createrole": true, "inherits": true, "recovery": false,
+            "tables": [
+                {"place": 0, "owner": "own", "may": true, "sequences": [
+                    {"sql": "s.a_id_seq", "owner": "own", "may": true, "public": false}]},
+                {"place": 1, "owner": "own", "may": true, "sequences": []}],
+            "schemas": [
+                {"place": 0, "sql": "s", "owner": "own", "may": true, "public": true},
+                {"place": 1, "sql": "t", "owner": "own", "may": true, "public": false}],
+        }))
+        .unwrap()
+    }
+
+    fn on(name: &str, verb: Verb, columns: &[&str]) -> TablePrivilege {
+        TablePrivilege {
+            schema: "s".into(),
+            name: name.into(),
+            verb,
+            columns: columns.iter().map(|column| (*column).into()).collect(),
+        }
+    }
+
+    #[test]
+    fn tables_with_the_same_verbs_share_a_grant() {
+        let privileges = Privileges {
+            tables: vec![on("b", Verb::Insert, &[]), on("a", Verb::Insert, &["x"])],
+            ..Privileges::default()
+        };
+        assert_eq!(
+            grants(&privileges, &lookup(), "r\"").unwrap(),
+            "GRANT INSERT ON TABLE \"s\".\"b\" TO \"r\"\"\"; \
+             GRANT INSERT (\"x\") ON TABLE \"s\".\"a\" TO \"r\"\"\"; \
+             GRANT USAGE ON SEQUENCE s.a_id_seq TO \"r\"\"\"; \
+             GRANT USAGE ON SCHEMA t TO \"r\"\"\"; "
+        );
+        let privileges = Privileges {
+            tables: vec![on("b", Verb::Select, &[]), on("a", Verb::Select, &[])],
+            ..Privileges::default()
+        };
+        let sql = grants(&privileges, &lookup(), "r").unwrap();
+        assert!(
+            sql.starts_with("GRANT SELECT ON TABLE \"s\".\"a\", \"s\".\"b\" TO"),
+            "{sql}"
+        );
+        assert!(!sql.contains("SEQUENCE"), "{sql}");
+    }
+
+    #[test]
+    fn all_columns_cover_some_in_any_order_and_deleting_knows_none() {
+        let of = |tables| {
+            let privileges = Privileges {
+                tables,
+                ..Privileges::default()
+            };
+            clause(&privileges, "s", "a")
+        };
+        let (some, all) = (on("a", Verb::Select, &["x"]), on("a", Verb::Select, &[]));
+        assert_eq!(of(vec![some.clone(), all.clone()]), "SELECT");
+        assert_eq!(of(vec![all, some.clone()]), "SELECT");
+        let other = on("a", Verb::Select, &["Y"]);
+        assert_eq!(of(vec![some, other]), "SELECT (\"Y\", \"x\")");
+        assert_eq!(of(vec![on("a", Verb::Delete, &["x"])]), "DELETE");
+    }
+
+    #[test]
+    fn an_owner_of_whom_the_login_is_no_member_is_named() {
+        let mut lookup = lookup();
+        lookup.tables[1].may = false;
+        let privileges = Privileges {
+            tables: vec![on("a", Verb::Select, &[]), on("b", Verb::Select, &[])],
+            ..Privileges::default()
+        };
+        let why = grants(&privileges, &lookup, "r").unwrap_err();
+        assert!(why.contains("s.b") && why.contains("own"), "{why}");
+    }
 }
