@@ -292,6 +292,14 @@ async fn a_verification_is_read_only_for_good() {
         let privileges = tables(&[("logs", Verb::Select, &[]), ("logs", Verb::Delete, &[])]);
         let role = enter(&session, &privileges).await;
         session.go_read_only().await.unwrap();
+        session.act_as(Actor::Run(&role)).await.unwrap();
+        let first = session.execute("SET TRANSACTION READ WRITE", &[]).await;
+        assert_eq!(refusal(first).sqlstate, "25001");
+        session.batch("ROLLBACK").await.unwrap();
+
+        begin(&session).await;
+        let role = enter(&session, &privileges).await;
+        session.go_read_only().await.unwrap();
         allows(&session, &role, &["SELECT * FROM public.logs"]).await;
         let write = as_role(&session, &role, "DELETE FROM public.logs").await;
         assert_eq!(refusal(write).sqlstate, "25006");
