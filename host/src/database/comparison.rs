@@ -21,6 +21,7 @@
 //! Source: PostgreSQL, "System Catalogs", "System Columns", `pg_identify_object`.
 
 mod catalogs;
+mod questions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +32,7 @@ use tokio_postgres::Statement;
 
 use super::failure::Failure;
 use super::session::Session;
-use catalogs::Side;
+use questions::Side;
 
 /// A difference between the catalog with and without this transaction.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,7 +144,7 @@ impl<'a> Reader<'a> {
     }
 
     async fn differences(&self, keys: &BTreeSet<Key>) -> Result<BTreeMap<Key, Change>, Failure> {
-        let sql = catalogs::details(keys);
+        let sql = questions::details(keys);
         let wanted: Vec<&str> = keys.iter().map(|(_, key)| key.as_str()).collect();
         let wanted = Value::from(wanted).to_string();
         let ask = async |session: &Session| session.json::<Vec<Entry>>(&sql, &[&wanted]).await;
@@ -181,7 +182,7 @@ impl Asked {
     ) -> Result<Vec<Key>, Failure> {
         let client = &session.connection().client;
         let prepare = async || {
-            let sql = catalogs::candidates(session.server(), reads_all, side);
+            let sql = questions::candidates(session.server(), reads_all, side);
             Ok::<_, Failure>(client.prepare_typed(&sql, &[]).await?)
         };
         let of_side = match side {

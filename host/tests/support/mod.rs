@@ -1,6 +1,8 @@
 //! A server for the tests of a file, and sessions on it as the library makes them.
 #![allow(dead_code, reason = "each file uses a part")]
 
+pub mod role;
+
 use std::process::Command;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
