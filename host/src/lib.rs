@@ -13,8 +13,6 @@ pub mod migrator;
 
 pub mod sandbox;
 
-pub mod guard;
-
 pub mod source;
 
 pub mod component;
@@ -32,6 +30,8 @@ pub mod finding;
 pub mod migration;
 
 pub mod manifest;
+
+pub mod guard;
 
 pub mod limits;
 

@@ -2,6 +2,7 @@
 //!
 //! Unknown keys are errors, so a typo cannot take a declaration away silently.
 
+mod grants;
 mod lists;
 mod settings;
 
@@ -12,9 +13,10 @@ use toml::Spanned;
 
 use crate::error::{Code, Result};
 use crate::limits::{Limits, RawLimits};
-use crate::migration::{Mode, Name, Phase, Version};
+use crate::migration::{Mode, Name, Version};
 use crate::toml_text::Document;
 
+pub use grants::Grants;
 pub use lists::MAX_ENTRIES;
 use lists::{List, distinct, filled, line};
 pub use settings::Setting;
@@ -48,28 +50,6 @@ pub struct Manifest {
     /// The TOML text, verbatim.
     #[serde(skip)]
     pub source: String,
-}
-
-/// What a migration may do, as the author wrote it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Grants {
-    /// In `up`.
-    pub up: Vec<String>,
-    /// In `down`.
-    pub down: Vec<String>,
-    /// In `verify`.
-    pub verify: Vec<String>,
-}
-
-impl Grants {
-    /// What is granted in a phase.
-    pub fn of(&self, phase: Phase) -> &[String] {
-        match phase {
-            Phase::Up => &self.up,
-            Phase::Down => &self.down,
-            Phase::Verify => &self.verify,
-        }
-    }
 }
 
 #[derive(Deserialize)]
@@ -140,9 +120,9 @@ impl Manifest {
             phi: distinct(&document, &raw.phi, |entry| line(&document, entry, 1000))?,
             settings: settings(&document, &raw.settings)?,
             grants: Grants {
-                up: grants(&document, &raw.grants.up)?,
-                down: grants(&document, &raw.grants.down)?,
-                verify: grants(&document, &raw.grants.verify)?,
+                up: grants::read(&document, &raw.grants.up)?,
+                down: grants::read(&document, &raw.grants.down)?,
+                verify: grants::read(&document, &raw.grants.verify)?,
             },
             limits: raw.limits.resolve(&document)?,
             version,
@@ -152,21 +132,11 @@ impl Manifest {
     }
 }
 
-/// Grants are only looked at as text here: one line of ASCII each.
-fn grants(document: &Document<'_>, list: &List) -> Result<Vec<String>> {
-    distinct(document, list, |entry| {
-        let text = line(document, entry, 1000)?;
-        match text.is_ascii() {
-            true => Ok(text),
-            false => Err(document.error(entry.span(), "a grant is written in ASCII")),
-        }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::error::Error;
+    use crate::migration::Phase;
     use std::time::Duration;
 
     const WHOLE: &str = r#"
@@ -217,11 +187,14 @@ rows = 5
         assert_eq!(manifest.modes, [Mode::Transactional, Mode::Stepwise]);
         assert_eq!(manifest.after, ["1".parse().unwrap()]);
         assert_eq!(manifest.settings["orphans"].default, "placeholder");
-        assert_eq!(
-            manifest.grants.of(Phase::Up),
-            ["read public.medication_logs"]
-        );
-        assert!(manifest.grants.of(Phase::Down).is_empty());
+        let up: Vec<_> = manifest
+            .grants
+            .of(Phase::Up)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(up, ["read public.medication_logs"]);
+        assert_eq!(manifest.grants.of(Phase::Down).iter().count(), 0);
         assert_eq!(manifest.limits.memory, 1024 * 1024);
         assert_eq!(manifest.limits.guest_time, Duration::from_secs(300));
         assert_eq!(manifest.limits.rows, 5);
@@ -263,7 +236,6 @@ rows = 5
             ),
             ("after = [\"x\"]", "after", "digits"),
             ("after = [\"01\"]", "after", "itself"),
-            ("[grants]\nup = [\"read public.é\"]", "grants.up", "ASCII"),
             ("[grants]\nup = \"read a\"", "grants.up", "invalid type"),
         ] {
             refused(rest, key, words);

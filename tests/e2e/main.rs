@@ -19,6 +19,7 @@ mod endstate;
 mod errors;
 mod extensions;
 mod foreign_keys;
+mod grants;
 mod guests;
 mod history;
 mod lifecycle;

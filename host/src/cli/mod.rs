@@ -19,6 +19,7 @@ mod database;
 mod demo;
 mod down;
 mod explain;
+mod grants;
 mod inspect;
 mod status;
 mod up;
@@ -44,6 +45,7 @@ verbs! {
     Down down;
     Status status;
     Verify verify;
+    Grants grants;
     Inspect inspect;
     Build build;
     Explain explain;

@@ -44,9 +44,15 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Whether another attempt may well succeed: a lock timeout, a deadlock, a serialization failure.
+    /// Whether another attempt may well succeed: a lock timeout, a deadlock, a serialization failure, or two
+    /// sessions that changed one row of the catalog, for which PostgreSQL has no SQLSTATE of its own
+    /// (`simple_heap_update` and `simple_heap_delete`; such internal messages are not translated).
     pub fn is_contention(&self) -> bool {
-        matches!(self.sqlstate.as_str(), "55P03" | "40P01" | "40001")
+        match self.sqlstate.as_str() {
+            "55P03" | "40P01" | "40001" => true,
+            "XX000" => self.message.starts_with("tuple concurrently "),
+            _ => false,
+        }
     }
 
     /// The part that an [`Error`] shows on lines of their own.

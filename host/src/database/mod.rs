@@ -3,6 +3,7 @@
 pub mod address;
 mod catalog;
 mod columns;
+pub mod comparison;
 pub mod connect;
 mod copy;
 mod failure;
@@ -11,6 +12,7 @@ pub mod history;
 pub mod locks;
 mod passfile;
 mod planned;
+pub mod role;
 pub mod runs;
 pub mod schema;
 mod session;

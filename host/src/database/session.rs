@@ -13,6 +13,7 @@ use tokio_postgres::{Client, RowStream, SimpleQueryMessage};
 
 use super::Connection;
 use super::columns::{Batch, Builder, Raw, Shape};
+use super::comparison::Asked;
 use super::copy::CopyIn;
 use super::failure::Failure;
 use super::touched::Lookups;
@@ -42,6 +43,8 @@ pub struct Session {
     cursors_made: u32,
     cursors_open: usize,
     lookups: Lookups,
+    /// What the catalog comparison has asked it.
+    pub(super) asked: Asked,
 }
 
 /// An open result.
@@ -77,6 +80,7 @@ impl Session {
             cursors_made: 0,
             cursors_open: 0,
             lookups: Lookups::default(),
+            asked: Asked::default(),
         }
     }
 

@@ -1,3 +1,11 @@
 //! May this statement run? The guest's text is judged here before it reaches the server.
+//!
+//! Pure functions on data: nothing here asks a server, and nothing outside knows the grammar.
 
+pub mod functions;
+pub mod grants;
+mod judge;
+pub mod kind;
 pub mod statement;
+
+pub use judge::{Guard, Refusal};

@@ -1,215 +1,168 @@
-//! What a statement is, by its first words: whether it may be sent at all, and how its rows are read.
+//! What a statement needs, or why nobody may send it: read from its text with PostgreSQL's grammar.
 //!
-//! Kinds that would take the transaction, the session or the protocol out of the host's hands are
-//! refused here whatever else is allowed.
+//! [`required`] is a pure function. It walks the whole tree of a statement and knows each node that
+//! it lets through; a node, a field or an option that it does not know is denied. Names mean what
+//! the server will take them to mean under the pinned `search_path = pg_catalog, pg_temp`: every
+//! relation has its schema, a bare function, operator or type is a built-in one.
+//!
+//! What the text cannot tell is a need with a `?` (see [`Need`]), which the walls behind this one
+//! resolve with the server. The rule for columns: a column that the text ties to one table is
+//! needed by name; a whole row needs the whole table; and where a bare name may be of several
+//! tables or of an outer query, each of them is needed with a `?`.
 
-/// How the rows of a statement can be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+mod call;
+mod columns;
+mod ddl;
+mod dml;
+mod expr;
+mod from;
+mod json;
+mod options;
+mod parser;
+mod select;
+mod types;
+mod walk;
+
+use std::fmt;
+
+use super::grants::Need;
+use super::grants::name::Name;
+
+/// The longest statement in bytes.
+pub const MAX_BYTES: usize = 1024 * 1024;
+
+/// What a statement is, what it needs, and why it may never run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Demand {
+    /// What it is.
+    pub class: Class,
+    /// What must be granted, the most dangerous first.
+    pub needs: Vec<Need>,
+    /// What nothing can grant; a statement with an entry here is never sent.
+    pub denied: Vec<Denial>,
+}
+
+/// What a statement is, as far as it decides how it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Class {
     /// It only selects, so a cursor can hold its rows.
-    Select,
-    /// It does, or may do, something else.
-    Other,
+    Query,
+    /// It inserts, updates, deletes or locks rows.
+    Write,
+    /// It changes definitions, or is another command on objects.
+    Change(Change),
+    /// It is none that a migration may send.
+    Refused,
 }
 
-/// Kinds of statements that no migration may send, by their first word, and why.
-const REFUSED: [(&[&str], &str); 6] = [
-    (
-        &[
-            "begin",
-            "start",
-            "commit",
-            "end",
-            "rollback",
-            "abort",
-            "savepoint",
-            "release",
-            "prepare",
-            "execute",
-            "deallocate",
-        ],
-        "transactions and prepared statements are the host's",
-    ),
-    (
-        &["declare", "fetch", "move", "close"],
-        "cursors are the host's: use query",
-    ),
-    (
-        &["set", "reset", "discard", "load"],
-        "the session is the host's",
-    ),
-    (
-        &["copy"],
-        "COPY is written by the host: use the bulk interface",
-    ),
-    (
-        &["listen", "notify", "unlisten"],
-        "a migration does not talk to other sessions",
-    ),
-    (
-        &["explain"],
-        "EXPLAIN is written by the host: use the plan check",
-    ),
-];
-
-/// Looks at a statement; the text of a refusal says why nobody may send it.
-pub fn look(sql: &str) -> Result<Kind, String> {
-    if sql.contains('\0') {
-        return Err("the statement holds a NUL character".into());
-    }
-    let mut words = Words { rest: sql };
-    let Some(first) = words.next() else {
-        return Err("the statement is empty".into());
-    };
-    if let Some((_, why)) = REFUSED
-        .iter()
-        .find(|(kinds, _)| kinds.contains(&first.as_str()))
-    {
-        return Err(format!("{}: {why}", first.to_uppercase()));
-    }
-    Ok(match first.as_str() {
-        "select" | "values" | "table" => Kind::Select,
-        // a WITH may change rows anywhere, and FOR UPDATE is as well read at once
-        "with"
-            if words.any(|word| matches!(&word[..], "insert" | "update" | "delete" | "merge")) =>
-        {
-            Kind::Other
-        }
-        "with" => Kind::Select,
-        _ => Kind::Other,
-    })
+/// A command on objects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// What it does.
+    pub kind: ChangeKind,
+    /// The objects in schemas that it names, with the part that they play.
+    pub touched: Vec<Touched>,
+    /// Whether the server refuses it in a transaction block.
+    pub outside_transaction: bool,
 }
 
-/// The words of a statement in lower case, without comments, quoted names, strings and symbols.
-/// Source: PostgreSQL, "Lexical Structure".
-struct Words<'a> {
-    rest: &'a str,
+/// What a command on objects does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each is named as its command is")]
+pub enum ChangeKind {
+    AlterIndex,
+    AlterSequence,
+    AlterStatistics,
+    AlterTable,
+    AlterType,
+    Analyze,
+    Code,
+    Comment,
+    CreateExtension,
+    CreateIndex,
+    CreateMatview,
+    CreateSchema,
+    CreateSequence,
+    CreateStatistics,
+    CreateTable,
+    CreateTableAs,
+    CreateType,
+    CreateView,
+    Drop,
+    DropExtension,
+    Lock,
+    Refresh,
+    Reindex,
+    Rename,
+    Truncate,
+    Vacuum,
 }
 
-impl Words<'_> {
-    fn skip_past(&mut self, start: usize, end: &str) {
-        let rest = self.rest.get(start..).unwrap_or_default();
-        self.rest = rest.find(end).map_or("", |at| &rest[at + end.len()..]);
-    }
+/// An object and its part in a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Touched {
+    /// Its part.
+    pub role: Role,
+    /// The object.
+    pub name: Name,
+}
 
-    fn skip_comment(&mut self) {
-        let mut depth = 0usize;
-        let mut at = 0;
-        while at < self.rest.len() {
-            let rest = &self.rest.as_bytes()[at..];
-            if rest.starts_with(b"/*") {
-                depth += 1;
-                at += 2;
-            } else if rest.starts_with(b"*/") {
-                depth -= 1;
-                at += 2;
-                if depth == 0 {
-                    break;
-                }
-            } else {
-                at += 1;
-            }
-        }
-        self.rest = self.rest.get(at..).unwrap_or_default();
-    }
+/// The part that an object plays in a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// It is made.
+    Created,
+    /// It is changed, or worked on; its owner must run the command.
+    Altered,
+    /// It is dropped.
+    Dropped,
+    /// A foreign key points at it.
+    Referenced,
+    /// It becomes or ceases to be a partition.
+    Partition,
+    /// It is an index, whose table is changed.
+    Index,
+    /// It is extended statistics, whose table is changed.
+    Statistics,
+}
 
-    fn skip_escape_string(&mut self) {
-        let mut escaped = false;
-        for (at, byte) in self.rest.bytes().enumerate().skip(1) {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'\'' => {
-                    self.rest = &self.rest[at + 1..];
-                    return;
-                }
-                _ => {}
-            }
-        }
-        self.rest = "";
+/// Why nobody may send a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// What is refused, in a few words; foreign text in it is escaped.
+    pub what: String,
+    /// Why, in a sentence.
+    pub why: &'static str,
+    /// The byte of the statement that it concerns, where known.
+    pub at: Option<usize>,
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.why)
     }
 }
 
-impl Iterator for Words<'_> {
-    type Item = String;
-
-    fn next(&mut self) -> Option<String> {
-        loop {
-            let first = self.rest.chars().next()?;
-            let word_char = |c: char| c.is_alphanumeric() || c == '_' || c == '$' || !c.is_ascii();
-            match first {
-                '-' if self.rest.starts_with("--") => self.skip_past(2, "\n"),
-                '/' if self.rest.starts_with("/*") => self.skip_comment(),
-                '\'' => self.skip_past(1, "'"),
-                '"' => self.skip_past(1, "\""),
-                '$' => {
-                    let tag = self.rest[1..].find('$').map(|at| &self.rest[..at + 2]);
-                    match tag.filter(|tag| {
-                        tag[1..tag.len() - 1]
-                            .chars()
-                            .all(|c| word_char(c) && c != '$')
-                    }) {
-                        Some(tag) => self.skip_past(tag.len(), tag),
-                        None => self.rest = &self.rest[1..],
-                    }
-                }
-                c if c.is_alphabetic() || c == '_' || !c.is_ascii() => {
-                    let end = self.rest.find(|c| !word_char(c)).unwrap_or(self.rest.len());
-                    let (word, rest) = self.rest.split_at(end);
-                    self.rest = rest;
-                    if word.eq_ignore_ascii_case("e") && rest.starts_with('\'') {
-                        self.skip_escape_string();
-                        continue;
-                    }
-                    return Some(word.to_lowercase());
-                }
-                c => self.rest = &self.rest[c.len_utf8()..],
-            }
+impl Demand {
+    fn refused(denial: Denial) -> Self {
+        Demand {
+            class: Class::Refused,
+            needs: Vec::new(),
+            denied: vec![denial],
         }
     }
+}
+
+/// Says what a statement needs. Whatever the text is, it answers, and what it does not know is denied.
+pub fn required(sql: &str) -> Demand {
+    parser::with_tree(sql, |statements| walk::judge(sql, statements))
+        .unwrap_or_else(Demand::refused)
+}
+
+/// The statements of a text of several, for example of a file.
+pub fn split(sql: &str) -> Result<Vec<String>, Denial> {
+    parser::split(sql)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn selects_are_told_from_the_rest() {
-        for sql in [
-            "select 1",
-            " /* a /* b */ c */ -- d\n SELECT 1",
-            "((values (1)))",
-            "table public.t",
-            "with a as (select 'delete') select \"update\", $$ insert $$, $q$ merge $q$, E'\\' delete' from a",
-        ] {
-            assert_eq!(look(sql), Ok(Kind::Select), "{sql}");
-        }
-        for sql in [
-            "insert into t values (1) returning id",
-            "with d as (delete from public.t returning *) select * from d",
-            "create index on t (a)",
-            "show server_version",
-        ] {
-            assert_eq!(look(sql), Ok(Kind::Other), "{sql}");
-        }
-    }
-
-    #[test]
-    fn the_hosts_own_kinds_are_refused() {
-        for sql in [
-            "COMMIT",
-            "  -- x\nrollback to a",
-            "/**/begin",
-            "set role postgres",
-            "COPY t FROM STDIN",
-            "prepare transaction 'x'",
-            "DECLARE c CURSOR FOR SELECT 1",
-            "explain analyze delete from t",
-            "",
-            " -- only a comment",
-            "select '\0'",
-        ] {
-            assert!(look(sql).is_err(), "{sql:?}");
-        }
-    }
-}
+mod tests;

@@ -82,7 +82,6 @@ mod tests {
             ("description = \"a\\u202eb\"", "description", "U+202E"),
             ("description = \"\"\"a\nb\"\"\"", "description", "U+000A"),
             ("phi = [\"\"]", "phi", "empty"),
-            ("[grants]\nup = [\"read\\ta\"]", "grants.up", "U+0009"),
         ] {
             refused(rest, key, words);
         }

@@ -89,7 +89,7 @@ pub fn inspection_text(inspection: &Inspection<'_>) -> String {
     for phase in Phase::ALL {
         page.list(
             &format!("grants of {phase}"),
-            manifest.grants.of(*phase).iter().cloned(),
+            manifest.grants.of(*phase).iter().map(ToString::to_string),
         );
     }
     page.list("limits", limits(&manifest.limits));

@@ -20,6 +20,12 @@ pub(super) fn to_string(value: &impl Serialize) -> Result<String> {
     String::from_utf8(bytes).map_err(|error| failed(error.to_string()))
 }
 
+/// The same on one line: no line of indented JSON begins or ends inside a string.
+pub(super) fn to_line(value: &impl Serialize) -> Result<String> {
+    let text = to_string(value)?;
+    Ok(text.lines().map(str::trim).collect::<Vec<_>>().join(" "))
+}
+
 struct Visible(PrettyFormatter<'static>);
 
 impl Formatter for Visible {

@@ -4,6 +4,7 @@ mod error;
 mod escape;
 mod inspect;
 mod json;
+mod needed;
 mod run;
 
 use std::fmt::Display;
@@ -18,6 +19,7 @@ use crate::error::{Code, Error, Result};
 pub use error::{ErrorJson, error_json, error_text};
 pub use escape::{escape, without_passwords};
 pub use inspect::{Inspection, inspection_json, inspection_text};
+pub use needed::{Needed, needed_json, needed_text};
 pub use run::{StatusLine, Telling, Verified, status_text, verified_text};
 
 /// How much is said on standard error.
@@ -57,6 +59,17 @@ impl Screen {
     pub fn json(&self, value: &impl Serialize) -> Result<()> {
         let text = json::to_string(value)?;
         written(writeln!(io::stdout().lock(), "{text}"))
+    }
+
+    /// Writes one of many pieces of data to standard output: as a line of JSON if that was asked for, else as
+    /// text.
+    pub fn piece(&self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<()> {
+        if self.json {
+            let line = json::to_line(value)?;
+            written(writeln!(io::stdout().lock(), "{line}"))
+        } else {
+            self.text(text())
+        }
     }
 
     /// Writes data to standard output: as JSON if that was asked for, else as text.

@@ -8,7 +8,7 @@ use super::wit::{checks, types};
 use crate::database::{Failure, ForeignKeySpec, IndexSpec, IndexUse, label, quoted};
 use crate::error::{Code, Error};
 use crate::finding::Finding;
-use crate::guard::statement::{self, Kind};
+use crate::guard::kind::{self, Kind};
 use crate::migration::Phase;
 
 type Called<T> = wasmtime::Result<Result<T, types::Error>>;
@@ -312,7 +312,7 @@ impl State {
 
     async fn ready_to_check(&mut self, sql: &str) -> Answer<()> {
         self.ready()?;
-        match statement::look(sql).map_err(Fault::denied)? {
+        match kind::look(sql).map_err(Fault::denied)? {
             Kind::Select => self.read_only().await,
             Kind::Other => Err(Fault::denied("a check takes a query that only selects")),
         }

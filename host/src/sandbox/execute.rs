@@ -2,7 +2,7 @@
 
 use super::state::{Answer, Fault, State, values};
 use super::wit::{execute, types};
-use crate::guard::statement::{self, Kind};
+use crate::guard::kind::{self, Kind};
 
 impl execute::Host for State {
     async fn execute(
@@ -18,7 +18,7 @@ impl execute::Host for State {
 impl State {
     async fn execute_statement(&mut self, sql: &str, params: Vec<types::Value>) -> Answer<u64> {
         self.ready_to_write()?;
-        let kind = statement::look(sql).map_err(Fault::denied)?;
+        let kind = kind::look(sql).map_err(Fault::denied)?;
         let affected = self.session.execute(sql, &values(params)).await;
         let affected = affected.map_err(|failure| self.fault(sql, failure))?;
         // of a SELECT the server tells how many rows it returned, which are not changed

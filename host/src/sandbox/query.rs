@@ -5,7 +5,7 @@ use wasmtime::component::Resource;
 use super::state::{Answer, Fault, State, values};
 use super::wit::{query, types};
 use crate::database::{Batch, Column, Data, Reading, Rows, Var};
-use crate::guard::statement::{self, Kind};
+use crate::guard::kind::{self, Kind};
 
 /// Rows that a guest has open.
 pub struct OpenRows {
@@ -55,7 +55,7 @@ impl State {
         params: Vec<types::Value>,
     ) -> Answer<Resource<OpenRows>> {
         self.ready()?;
-        let reading = match statement::look(&sql).map_err(Fault::denied)? {
+        let reading = match kind::look(&sql).map_err(Fault::denied)? {
             Kind::Select => Reading::Cursor,
             Kind::Other => Reading::Buffered,
         };

@@ -1,0 +1,342 @@
+//! The catalog comparison: what a transaction has changed besides tables and rows, seen before COMMIT.
+//!
+//! No picture is taken before. What the transaction changed is not committed, so another session still sees
+//! the catalog without it: both are asked at the same time, and what differs is this transaction's. What a
+//! third session commits meanwhile, both see. First each side names candidates: rows that are no older than
+//! this transaction on its own side (it wrote them, or somebody after it began), rows with an `xmax` on the
+//! other (somebody deletes or replaces them). That reads the catalogs once, without output. Only the
+//! candidates are then read in full on both sides.
+//!
+//! Both questions read rows of catalogs and names alone, nothing that takes a lock on a table: the other
+//! session would wait for ever for a table that this one has locked.
+//!
+//! Call it after all DDL and after the run role is dropped, as the login, on both sessions with
+//! `search_path = pg_catalog, pg_temp`. It tells what changed, not whether that is granted.
+//!
+//! Not seen: tables' columns, constraints, indexes, defaults and statistics (the statement wall judges these);
+//! the bytes of large objects; for a login that is no superuser, the options of user mappings and roles'
+//! passwords, which it may not read. After a statement that commits by itself, such as CREATE INDEX
+//! CONCURRENTLY, nothing is left to compare.
+//!
+//! Source: PostgreSQL, "System Catalogs", "System Columns", `pg_identify_object`.
+
+mod catalogs;
+mod questions;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use tokio::sync::OnceCell;
+use tokio_postgres::Statement;
+
+use super::failure::Failure;
+use super::session::Session;
+use questions::Side;
+
+/// A difference between the catalog with and without this transaction.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// What it is about, for example `trigger`; one of [`classes`].
+    pub class: &'static str,
+    /// The object as `pg_identify_object` prints it, or in like words where it has no such identity.
+    pub what: String,
+    /// What happened to it.
+    pub how: How,
+    /// What it came with, where it did not come by itself.
+    pub explained_by: Option<Explained>,
+    /// What kind of object it is, where the class has several: a `relation` is an `r`, `p`, `v`, `m`, `f` or `S`,
+    /// a `type` a `b`, `c`, `d`, `e`, `r` or `m` (`relkind`, `typtype`).
+    pub kind: Option<String>,
+}
+
+/// What happened to an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum How {
+    /// It is new.
+    Added,
+    /// It is gone.
+    Removed,
+    /// Another owner, another ACL, another definition: these fields of its row differ.
+    Changed(Vec<String>),
+}
+
+/// What an object belongs to, so that the grant for that explains it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Explained {
+    /// It is a member of this extension, or belongs to one.
+    Extension(String),
+    /// It is an internal trigger of this constraint.
+    Constraint {
+        /// The constraint.
+        name: String,
+        /// Its table, the referring one of a foreign key.
+        table: String,
+    },
+    /// It came with this relation: a view's rule, a table's row type, a sequence of a column.
+    Relation(String),
+    /// It came with this type: the array of it, a range's multirange.
+    Type(String),
+}
+
+/// The classes of objects that are compared.
+pub fn classes() -> impl Iterator<Item = &'static str> {
+    catalogs::CATALOGS.iter().map(|catalog| catalog.class)
+}
+
+/// A candidate: the place of its catalog in [`catalogs::CATALOGS`] and its key there.
+type Key = (usize, String);
+
+/// What is known of a candidate on one side.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct Entry {
+    place: usize,
+    key: String,
+    what: Option<String>,
+    content: Map<String, Value>,
+    explained: Option<Explained>,
+}
+
+type Entries = BTreeMap<Key, Entry>;
+
+/// What the open transaction of `work` has changed that `other`, a session of the same login in the same
+/// database without an open transaction, does not see.
+///
+/// A third session's commit that falls between the answers of the two shows here as well. So where a change is
+/// unexpected, ask again, and believe what is [`lasting`].
+pub async fn changes(work: &Session, other: &Session) -> Result<Vec<Change>, Failure> {
+    let reader = Reader::of(work, other);
+    let keys = reader.candidates().await?;
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let changes = reader.differences(&keys).await?;
+    Ok(changes.into_values().collect())
+}
+
+/// The changes that two looks agree on.
+pub fn lasting(first: Vec<Change>, second: &[Change]) -> Vec<Change> {
+    let agreed = first.into_iter().filter(|change| second.contains(change));
+    agreed.collect()
+}
+
+struct Reader<'a> {
+    work: &'a Session,
+    other: &'a Session,
+}
+
+impl<'a> Reader<'a> {
+    fn of(work: &'a Session, other: &'a Session) -> Self {
+        Reader { work, other }
+    }
+
+    async fn candidates(&self) -> Result<BTreeSet<Key>, Failure> {
+        // both must ask the same, so what one of them may not read is not asked for
+        let (ours, theirs) =
+            tokio::try_join!(Asked::superuser(self.work), Asked::superuser(self.other))?;
+        let reads_all = ours && theirs;
+        let (ours, theirs) = tokio::try_join!(
+            Asked::candidates(self.work, Side::Ours, reads_all),
+            Asked::candidates(self.other, Side::Theirs, reads_all),
+        )?;
+        Ok(united(ours, theirs))
+    }
+
+    async fn differences(&self, keys: &BTreeSet<Key>) -> Result<BTreeMap<Key, Change>, Failure> {
+        let sql = questions::details(keys);
+        let wanted: Vec<&str> = keys.iter().map(|(_, key)| key.as_str()).collect();
+        let wanted = Value::from(wanted).to_string();
+        let ask = async |session: &Session| session.json::<Vec<Entry>>(&sql, &[&wanted]).await;
+        let (ours, theirs) = tokio::try_join!(ask(self.work), ask(self.other))?;
+        let indexed = |entries: Option<Vec<Entry>>| {
+            let entries = entries.unwrap_or_default().into_iter();
+            entries
+                .map(|entry| ((entry.place, entry.key.clone()), entry))
+                .collect()
+        };
+        Ok(compared(indexed(ours), indexed(theirs)))
+    }
+}
+
+/// What a session has been asked: the long question is parsed and planned once, then it costs its scans.
+#[derive(Default)]
+pub(super) struct Asked {
+    superuser: OnceCell<bool>,
+    candidates: [[OnceCell<Statement>; 2]; 2],
+}
+
+impl Asked {
+    async fn superuser(session: &Session) -> Result<bool, Failure> {
+        let ask = async || {
+            let is = "SELECT current_setting('is_superuser')";
+            Ok(session.text(is, &[]).await?.as_deref() == Some("on"))
+        };
+        session.asked.superuser.get_or_try_init(ask).await.copied()
+    }
+
+    async fn candidates(
+        session: &Session,
+        side: Side,
+        reads_all: bool,
+    ) -> Result<Vec<Key>, Failure> {
+        let client = &session.connection().client;
+        let prepare = async || {
+            let sql = questions::candidates(session.server(), reads_all, side);
+            Ok::<_, Failure>(client.prepare_typed(&sql, &[]).await?)
+        };
+        let of_side = match side {
+            Side::Ours => &session.asked.candidates[0],
+            Side::Theirs => &session.asked.candidates[1],
+        };
+        let cell = &of_side[usize::from(reads_all)];
+        let statement = cell.get_or_try_init(prepare).await?;
+        let row = client.query_one(statement, &[]).await?;
+        match row.try_get::<_, Option<String>>(0)? {
+            Some(text) => serde_json::from_str(&text).map_err(|error| {
+                Failure::Unusable(format!("the catalog's answer is not understood: {error}"))
+            }),
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+/// What either side named. Of a catalog that is compared as a whole each side names a digest, and where
+/// they are equal there is no candidate.
+fn united(ours: Vec<Key>, theirs: Vec<Key>) -> BTreeSet<Key> {
+    let theirs: BTreeSet<Key> = theirs.into_iter().collect();
+    let mut all: BTreeSet<Key> = ours.into_iter().collect();
+    for key in theirs {
+        let whole = catalogs::CATALOGS
+            .get(key.0)
+            .is_some_and(|catalog| catalog.whole);
+        if whole && all.contains(&key) {
+            all.remove(&key);
+        } else {
+            all.insert(key);
+        }
+    }
+    all
+}
+
+fn compared(ours: Entries, mut theirs: Entries) -> BTreeMap<Key, Change> {
+    let mut changes = BTreeMap::new();
+    for (key, entry) in ours {
+        let how = match theirs.remove(&key) {
+            None => How::Added,
+            Some(before) => {
+                let fields = differing(&before.content, &entry.content);
+                if fields.is_empty() {
+                    continue;
+                }
+                How::Changed(fields)
+            }
+        };
+        changes.insert(key, change(entry, how));
+    }
+    let removed = theirs
+        .into_iter()
+        .map(|(key, entry)| (key, change(entry, How::Removed)));
+    changes.extend(removed);
+    changes
+}
+
+fn change(entry: Entry, how: How) -> Change {
+    let class = catalogs::CATALOGS
+        .get(entry.place)
+        .map_or("object", |catalog| catalog.class);
+    let kind = entry.content.get("kind").and_then(Value::as_str);
+    Change {
+        class,
+        kind: kind.map(str::to_owned),
+        what: entry.what.unwrap_or(entry.key),
+        how,
+        explained_by: entry.explained,
+    }
+}
+
+fn differing(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<String> {
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    names
+        .into_iter()
+        .filter(|name| before.get(*name) != after.get(*name))
+        .cloned()
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn entries(list: &[(&str, Value)]) -> Entries {
+        let entry = |(key, content): &(&str, Value)| {
+            let entry = Entry {
+                place: 0,
+                key: (*key).to_owned(),
+                what: None,
+                content: content.as_object().cloned().unwrap_or_default(),
+                explained: None,
+            };
+            ((0, (*key).to_owned()), entry)
+        };
+        list.iter().map(entry).collect()
+    }
+
+    #[test]
+    fn what_differs_is_added_removed_or_changed_in_named_fields() {
+        let before = entries(&[
+            ("1", json!({"acl": null, "owner": "a"})),
+            ("2", json!({"acl": null})),
+            ("3", json!({"acl": ["x"]})),
+        ]);
+        let after = entries(&[
+            ("1", json!({"acl": ["x"], "owner": "b", "kind": "r"})),
+            ("3", json!({"acl": ["x"]})),
+            ("4", json!({})),
+        ]);
+        let changes = compared(after, before);
+        let hows: Vec<(&str, &How)> = changes
+            .iter()
+            .map(|((_, key), change)| (key.as_str(), &change.how))
+            .collect();
+        let fields = ["acl", "kind", "owner"].map(str::to_owned).to_vec();
+        assert_eq!(
+            hows,
+            [
+                ("1", &How::Changed(fields)),
+                ("2", &How::Removed),
+                ("4", &How::Added)
+            ]
+        );
+        assert_eq!(changes[&(0, "1".to_owned())].kind.as_deref(), Some("r"));
+    }
+
+    #[test]
+    fn what_one_of_two_looks_saw_is_not_believed() {
+        let before = Entries::new();
+        let look = |keys: &[&str]| -> Vec<Change> {
+            let list: Vec<_> = keys.iter().map(|key| (*key, json!({}))).collect();
+            let changes = compared(entries(&list), before.clone());
+            changes.into_values().collect()
+        };
+        assert_eq!(lasting(look(&["1", "2"]), &look(&["2", "3"])), look(&["2"]));
+    }
+
+    #[test]
+    fn a_catalog_compared_as_a_whole_is_a_candidate_where_the_digests_differ() {
+        let whole = catalogs::CATALOGS
+            .iter()
+            .position(|catalog| catalog.whole)
+            .unwrap();
+        let key = |place, key: &str| (place, key.to_owned());
+        let same = united(vec![key(whole, "d")], vec![key(whole, "d")]);
+        assert!(same.is_empty());
+        assert_eq!(
+            united(vec![key(whole, "d")], vec![key(whole, "e")]).len(),
+            2
+        );
+        let row = united(vec![key(0, "1")], vec![key(0, "1"), key(0, "2")]);
+        assert_eq!(row.len(), 2);
+    }
+}

@@ -1,0 +1,179 @@
+//! Expressions: each node that may stand in one, and what it holds.
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{
+    AExpr, AExprKind, AIndirection, Node, SqlValueFunctionOp, SubLink, SubLinkType, XmlExprOp,
+};
+
+use super::columns::Scope;
+use super::types::Place;
+use super::walk::{Walker, shown, string};
+use crate::guard::functions;
+
+impl Walker<'_> {
+    /// Judges expressions.
+    pub fn exprs(&mut self, nodes: &[Node], scope: Scope) {
+        for node in nodes {
+            self.expr(node, scope);
+        }
+    }
+
+    /// Judges an expression that may be absent.
+    pub fn maybe(&mut self, node: Option<&Node>, scope: Scope) {
+        if let Some(node) = node {
+            self.expr(node, scope);
+        }
+    }
+
+    /// Judges an expression.
+    pub fn expr(&mut self, node: &Node, scope: Scope) {
+        let Some(inner) = &node.node else {
+            return self.deny_node(node);
+        };
+        match inner {
+            NodeEnum::AConst(_) | NodeEnum::ParamRef(_) | NodeEnum::SetToDefault(_) => {}
+            NodeEnum::MergeSupportFunc(_) => {}
+            NodeEnum::ColumnRef(column) => self.column_ref(column, scope),
+            NodeEnum::AExpr(operation) => self.operation(operation, scope),
+            NodeEnum::TypeCast(cast) => self.cast(cast, scope),
+            NodeEnum::FuncCall(call) => self.call(call, scope),
+            NodeEnum::SubLink(link) => self.sub_link(link, scope),
+            NodeEnum::AIndirection(part) => self.indirection(part, scope),
+            NodeEnum::CollateClause(collate) => {
+                self.collation(&collate.collname, collate.location);
+                self.maybe(collate.arg.as_deref(), scope);
+            }
+            NodeEnum::BoolExpr(all) => self.exprs(&all.args, scope),
+            NodeEnum::AArrayExpr(array) => self.exprs(&array.elements, scope),
+            NodeEnum::RowExpr(row) => self.exprs(&row.args, scope),
+            NodeEnum::CoalesceExpr(all) => self.exprs(&all.args, scope),
+            NodeEnum::MinMaxExpr(all) => self.exprs(&all.args, scope),
+            NodeEnum::GroupingFunc(all) => self.exprs(&all.args, scope),
+            NodeEnum::List(list) => self.exprs(&list.items, scope),
+            NodeEnum::NullTest(test) => self.maybe(test.arg.as_deref(), scope),
+            NodeEnum::BooleanTest(test) => self.maybe(test.arg.as_deref(), scope),
+            NodeEnum::NamedArgExpr(named) => self.maybe(named.arg.as_deref(), scope),
+            NodeEnum::MultiAssignRef(part) => self.maybe(part.source.as_deref(), scope),
+            NodeEnum::CaseExpr(case) => {
+                self.maybe(case.arg.as_deref(), scope);
+                self.exprs(&case.args, scope);
+                self.maybe(case.defresult.as_deref(), scope);
+            }
+            NodeEnum::CaseWhen(when) => {
+                self.maybe(when.expr.as_deref(), scope);
+                self.maybe(when.result.as_deref(), scope);
+            }
+            NodeEnum::ResTarget(target) => {
+                self.subscripts(&target.indirection, scope);
+                self.maybe(target.val.as_deref(), scope);
+            }
+            NodeEnum::SqlvalueFunction(value) => {
+                if value.op() == SqlValueFunctionOp::SqlvalueFunctionOpUndefined {
+                    self.deny_node(node);
+                }
+            }
+            NodeEnum::XmlExpr(xml) => {
+                if xml.op() == XmlExprOp::Undefined {
+                    self.deny_node(node);
+                }
+                self.exprs(&xml.named_args, scope);
+                self.exprs(&xml.args, scope);
+            }
+            NodeEnum::XmlSerialize(xml) => {
+                self.type_name(xml.type_name.as_ref(), Place::Value);
+                self.maybe(xml.expr.as_deref(), scope);
+            }
+            NodeEnum::CurrentOfExpr(_) => {
+                self.deny("a cursor", "cursors are the host's, so none is current", -1)
+            }
+            _ => {
+                if !self.json(inner, scope) {
+                    self.deny_node(node);
+                }
+            }
+        }
+    }
+
+    /// Operators and what is written like them: LIKE, IN, BETWEEN, IS DISTINCT FROM, NULLIF.
+    fn operation(&mut self, operation: &AExpr, scope: Scope) {
+        let at = operation.location;
+        if operation.kind() == AExprKind::Undefined {
+            self.deny(
+                "an operation",
+                "the guard does not know what it would do",
+                at,
+            );
+        }
+        match operation.kind() {
+            // the grammar names these by their words, not by an operator
+            AExprKind::AexprBetween
+            | AExprKind::AexprNotBetween
+            | AExprKind::AexprBetweenSym
+            | AExprKind::AexprNotBetweenSym => {}
+            _ => self.operator(&operation.name, at),
+        }
+        self.maybe(operation.lexpr.as_deref(), scope);
+        self.maybe(operation.rexpr.as_deref(), scope);
+    }
+
+    fn sub_link(&mut self, link: &SubLink, scope: Scope) {
+        if link.sub_link_type() == SubLinkType::Undefined {
+            self.deny(
+                "a sub-select",
+                "the guard does not know what it would do",
+                link.location,
+            );
+        }
+        if self.is_own(scope) {
+            self.deny(
+                "a sub-select here",
+                "the expression sees one row of its own table",
+                link.location,
+            );
+        }
+        if !link.oper_name.is_empty() {
+            self.operator(&link.oper_name, link.location);
+        }
+        self.maybe(link.testexpr.as_deref(), scope);
+        match link
+            .subselect
+            .as_deref()
+            .and_then(|node| node.node.as_ref())
+        {
+            Some(NodeEnum::SelectStmt(select)) => self.select(select, Some(scope)),
+            _ => self.deny(
+                "a sub-select",
+                "the guard does not know what it would do",
+                link.location,
+            ),
+        }
+    }
+
+    /// Subscripts, and fields of expressions. `(x).f` calls the function `f` where `x` has no such
+    /// field, built-in ones with a scalar too, so `f` must be a function that anyone may call.
+    /// Source: PostgreSQL, "Using Composite Types in Queries".
+    fn indirection(&mut self, part: &AIndirection, scope: Scope) {
+        self.maybe(part.arg.as_deref(), scope);
+        self.subscripts(&part.indirection, scope);
+        for field in part.indirection.iter().filter_map(string) {
+            if !functions::allowed(field) {
+                let what = format!("({}).{}", "...", shown(field));
+                self.deny(what, "it may be a call of a function; write table.column, or name the columns in FROM", -1);
+            }
+        }
+    }
+
+    /// The expressions in subscripts; fields are left to the caller.
+    pub fn subscripts(&mut self, parts: &[Node], scope: Scope) {
+        for part in parts {
+            match &part.node {
+                Some(NodeEnum::AIndices(indices)) => {
+                    self.maybe(indices.lidx.as_deref(), scope);
+                    self.maybe(indices.uidx.as_deref(), scope);
+                }
+                Some(NodeEnum::AStar(_) | NodeEnum::String(_)) => {}
+                _ => self.deny_node(part),
+            }
+        }
+    }
+}

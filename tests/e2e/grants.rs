@@ -1,0 +1,85 @@
+//! Which grants SQL needs, as `grants` tells an author; and what the guard takes for granted of a server.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use wasmigrate::guard::functions::{ALLOWED, VOLATILE};
+
+use crate::probe::literal;
+use crate::support::{Database, Ended, bare};
+
+fn grants(args: &[&str], sql: &str) -> Ended {
+    let mut child = bare(&["grants", "--sql", "-"])
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(sql.as_bytes())
+        .unwrap();
+    Ended::of(child.wait_with_output().unwrap())
+}
+
+#[test]
+fn each_statement_of_a_file_is_told_what_it_needs() {
+    let ended = grants(&[], "DELETE FROM public.a; SELECT 1").ok();
+    assert_eq!(
+        ended.stdout,
+        "DELETE FROM public.a\n  needs  delete public.a\nSELECT 1\n  needs no grant\n"
+    );
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "TABLE public.a").unwrap();
+    let path = file.path().to_str().unwrap();
+    let ended = Ended::of(bare(&["grants", "--sql", path]).output().unwrap()).ok();
+    assert!(ended.stdout.contains("needs  read public.a"), "{ended:?}");
+    let missing = bare(&["grants", "--sql", "/no/such/file"]).output();
+    Ended::of(missing.unwrap()).failed(2, "usage");
+}
+
+#[test]
+fn a_program_gets_a_line_each_and_the_status_says_that_one_never_runs() {
+    let ended = grants(
+        &["--json"],
+        "SELECT x FROM public.a; COMMIT; SELECT '\u{202e}'",
+    );
+    assert_eq!(ended.status, 7, "{ended:?}");
+    let lines: Vec<serde_json::Value> = ended
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 3);
+    assert_eq!(lines[0]["statement"], "SELECT x FROM public.a");
+    assert_eq!(
+        lines[0]["required"],
+        serde_json::json!(["read public.a(x)"])
+    );
+    assert_eq!(lines[0]["denied"], serde_json::json!([]));
+    assert_eq!(lines[1]["denied"].as_array().unwrap().len(), 1);
+    assert!(!ended.stdout.contains('\u{202e}'), "{ended:?}");
+}
+
+/// On this server's version each function of the allow-list is what its head says; no row means that nothing
+/// is wrong.
+#[test]
+fn the_functions_that_need_no_grant_are_harmless_here() {
+    let array = |names: &[&str]| {
+        let list: Vec<_> = names.iter().map(|name| literal(name)).collect();
+        format!("ARRAY[{}]", list.join(", "))
+    };
+    let proof = include_str!("../../host/src/guard/functions_proof.sql");
+    let faults = |allowed: &[&str]| {
+        let sql = proof
+            .replace("$1", &array(allowed))
+            .replace("$2", &array(VOLATILE));
+        Database::empty().sql(&sql).len()
+    };
+    assert_eq!(faults(ALLOWED), 0);
+    let worse = [ALLOWED, &["pg_sleep", "set_config"]].concat();
+    assert!(faults(&worse) > 0);
+}
