@@ -122,8 +122,6 @@ pub fn allowed(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// The only names with a VOLATILE overload in some version.
-
     /// Each of them is a function of some version from 14 to 18.
     #[rustfmt::skip]
     const DANGEROUS: &[&str] = &[

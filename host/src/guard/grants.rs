@@ -1,7 +1,7 @@
 //! What a migration may do: the lines of a manifest's `[grants]`, read, compared and shown.
 //!
 //! A grant is a [`Kind`] and a [`Subject`]. The table of kinds below is the vocabulary: a new kind
-//! is a row there, and its subject one of the forms that [`Form`] lists. There is no wildcard, and
+//! is a row there, and its subject one of the forms that `Form` lists. There is no wildcard, and
 //! no line grants what no line names.
 //!
 //! The canonical form of a line, which `Display` writes, has single blanks, names quoted where
