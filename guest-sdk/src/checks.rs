@@ -3,7 +3,7 @@
 //! *Asking* functions return what is there; finding nothing is an answer. *Requiring* functions
 //! (`require_...`) record a finding that the operator sees, and one that is not met fails the run.
 //!
-//! [`Index`](crate::Index), [`ForeignKey`](crate::ForeignKey) and [`Extension`](crate::Extension) have a
+//! [`Index`], [`ForeignKey`](crate::ForeignKey) and [`Extension`](crate::Extension) have a
 //! `require()` of their own.
 //!
 //! ```no_run
@@ -213,7 +213,7 @@ pub fn require_extension(name: &str) -> Result<()> {
     Ok(raw::require_extension(name)?)
 }
 
-/// Requires that the planner can answer a query by an index: an [`Index`](crate::Index), or its name with
+/// Requires that the planner can answer a query by an index: an [`Index`], or its name with
 /// its schema as a [`Table`](crate::Table).
 ///
 /// ```no_run
