@@ -139,10 +139,20 @@ pub fn hurry(database: &Database) {
     database.sql("DELETE FROM public.slow");
 }
 
-/// Waits until a statement sleeps in the server, and gives its process id.
+/// Waits until a statement sleeps in the server and its run is recorded, which happens beside it; gives the
+/// process id of the statement.
 #[track_caller]
 pub fn until_asleep(database: &Database) -> String {
-    until(database, ASLEEP)
+    let pid = until(database, ASLEEP);
+    until(
+        database,
+        "SELECT 'made' WHERE to_regclass('wasmigrate.run') IS NOT NULL",
+    );
+    until(
+        database,
+        "SELECT state FROM wasmigrate.run WHERE state = 'running' LIMIT 1",
+    );
+    pid
 }
 
 /// The process id of the statement that sleeps in the server.
