@@ -100,6 +100,7 @@ impl Bench {
         let job = Job {
             phase: Phase::Up,
             mode: Mode::Transactional,
+            grants: self.migration.manifest.grants.up.clone(),
             limits: self.migration.manifest.limits,
             settings: BTreeMap::from([("work".to_owned(), work.to_owned())]),
             remembered: BTreeMap::new(),

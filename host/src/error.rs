@@ -109,7 +109,9 @@ codes! {
         "The migration is applied and committed, but its `verify` found something missing. The findings say what; `wasmigrate down` undoes the migration.";
 
     Denied "denied" 7
-        "The migration asked for something that it may not do. The run was rolled back.";
+        "The migration asked for something that no migration may do: transaction and session control, roles and privileges, dynamic SQL, CASCADE, the system's own tables, and what the guard does not know. The run was rolled back; no grant can allow it.";
+    GrantDenied "grant-denied" 7
+        "The migration asked for something that [grants] of its manifest does not name for this phase. The run was rolled back. If the migration is meant to do this, its author adds the line that the message names and builds it again.";
     LimitMemory "limit-memory" 7
         "The migration wanted more memory than allowed. `memory` in [limits] of its manifest; default 256MiB.";
     LimitGuestTime "limit-guest-time" 7

@@ -113,7 +113,7 @@ fn verify_waits_as_long_as_it_is_told() {
 
     // the time is what was said, to the server as well
     let database = Database::empty();
-    let timeout = Some("SELECT current_setting('lock_timeout')");
+    let timeout = Some("SELECT public.setting('lock_timeout')");
     Script::default()
         .step("verify", "query", &[timeout])
         .write(&database);

@@ -5,8 +5,9 @@ use std::process::Stdio;
 
 use wasmigrate::guard::functions::{ALLOWED, VOLATILE};
 
+use crate::guests::{change_manifest, file_of};
 use crate::probe::literal;
-use crate::support::{Database, Ended, bare};
+use crate::support::{Database, Ended, VERSIONS, bare, only, white_cross};
 
 fn grants(args: &[&str], sql: &str) -> Ended {
     let mut child = bare(&["grants", "--sql", "-"])
@@ -82,4 +83,41 @@ fn the_functions_that_need_no_grant_are_harmless_here() {
     assert_eq!(faults(ALLOWED), 0);
     let worse = [ALLOWED, &["pg_sleep", "set_config"]].concat();
     assert!(faults(&worse) > 0);
+}
+
+/// A line of the manifest that is taken away is the one that the refusal asks for.
+#[test]
+fn what_the_manifest_does_not_grant_is_refused_and_rolled_back() {
+    let database = Database::white_cross(40, 7);
+    let before = (database.schema(), database.checksum("medications"));
+    for (line, set) in [
+        ("insert public.medications", "orphans=placeholder"),
+        ("delete public.medication_logs", "orphans=delete"),
+        ("reference public.medications", "orphans=placeholder"),
+        ("catalog", "orphans=placeholder"),
+    ] {
+        let folder = only(white_cross(), &[VERSIONS[0]]);
+        change_manifest(&file_of(folder.path(), VERSIONS[0]), |manifest| {
+            let (head, lists) = manifest.split_once("up = [").unwrap();
+            let (up, rest) = lists.split_once(']').unwrap();
+            let up: Vec<_> = up
+                .split_inclusive("\n")
+                .filter(|entry| !entry.contains(line))
+                .collect();
+            format!("{head}up = [{}]{rest}", up.concat())
+        });
+        let ended = database.run(folder.path(), &["up", "--set", set]);
+        let ended = ended.failed(7, "grant-denied");
+        assert!(
+            ended.stderr.contains(&format!("add \"{line}\"")),
+            "{ended:?}"
+        );
+        assert_eq!(
+            (database.schema(), database.checksum("medications")),
+            before
+        );
+    }
+    let refused = "SELECT count(*) FROM wasmigrate.finding WHERE kind = 'grant' AND NOT met";
+    assert_eq!(database.value(refused), "4");
+    database.run(white_cross(), &["up"]).ok();
 }

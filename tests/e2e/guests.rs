@@ -78,7 +78,13 @@ impl Small {
 
     /// The component.
     pub fn bytes(&self) -> Vec<u8> {
-        let manifest = Manifest::parse("small", &self.manifest).unwrap();
+        // an extension is asked for in the catalog
+        let grants = match self.requires {
+            Some(_) => "\n[grants]\nup = [\"catalog\"]\n",
+            None => "",
+        };
+        let manifest = format!("{}{grants}", self.manifest);
+        let manifest = Manifest::parse("small", &manifest).unwrap();
         component::encode_unchecked("small", &self.module(), &manifest).unwrap()
     }
 

@@ -138,30 +138,30 @@ fn what_a_statement_cannot_take_is_refused() {
     fails(
         "execute",
         &["SELECT 1; SELECT 2"],
-        6,
-        "statement-failed",
-        "multiple commands",
+        7,
+        "denied",
+        "two statements",
     );
     fails(
         "query",
         &["SELECT 1; SELECT 2"],
-        6,
-        "statement-failed",
-        "multiple commands",
+        7,
+        "denied",
+        "two statements",
     );
     fails(
         "query",
         &["INSERT INTO public.t VALUES (1) RETURNING m; COMMIT"],
-        6,
-        "statement-failed",
-        "multiple commands",
+        7,
+        "denied",
+        "two statements",
     );
     fails(
         "require-no-rows",
         &["x", "SELECT 1; COMMIT"],
-        6,
-        "statement-failed",
-        "multiple commands",
+        7,
+        "denied",
+        "two statements",
     );
     fails(
         "query",

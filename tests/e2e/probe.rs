@@ -3,15 +3,88 @@
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use crate::guests::{change_manifest, file_of};
 use crate::support::{Database, Ended, build};
 
 /// Its version.
 pub const VERSION: &str = "20990102000000";
 
-/// The folder with its component.
+/// The folder with its component, which is granted all that the tests try.
 pub fn folder() -> &'static Path {
-    static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| build("probe", &["migrations-wasm/probe"]));
+    static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
+        let folder = build("probe", &["migrations-wasm/probe"]);
+        change_manifest(&file_of(&folder, VERSION), |manifest| {
+            let (head, _) = manifest.split_once("[grants]").unwrap();
+            let list = grants().join("', '");
+            let phases = ["up", "down", "verify"].map(|phase| format!("{phase} = ['{list}']\n"));
+            format!("{head}[grants]\n{}", phases.concat())
+        });
+        folder
+    });
     &FOLDER
+}
+
+/// What every phase of the probe is granted: the tables that the tests make, and two functions.
+fn grants() -> Vec<String> {
+    let tables = [
+        "t",
+        "n",
+        "many",
+        "two",
+        "big",
+        "wide",
+        "small",
+        "part",
+        "parts",
+        "wide_again",
+        "unique_late",
+        "u",
+        "other",
+        "one",
+        "many_returned",
+        "many_again",
+        "loops",
+        "kinds",
+        "probe_step",
+        "probe_answer",
+        "\"none\"",
+        "\"Odd \"\" table\"",
+        "\"t\"\"; DROP TABLE public.t; --\"",
+    ];
+    let numbered = |kind: &'static str| (0..100).map(move |number| format!("{kind}{number}"));
+    let readable = tables.map(str::to_owned).into_iter().chain(numbered("v"));
+    let writable = readable.clone().chain(numbered("t")).chain(numbered("b"));
+    let mut lines: Vec<String> = readable
+        .map(|table| format!("read public.{table}"))
+        .collect();
+    lines.extend(writable.map(|table| format!("insert public.{table}")));
+    for verb in ["update", "delete"] {
+        lines.extend(numbered("v").map(|table| format!("{verb} public.{table}")));
+    }
+    lines.extend(
+        [
+            "catalog",
+            "update public.t",
+            "update public.many",
+            "delete public.t",
+            "truncate public.t",
+            "index public.t",
+            "alter public.t: add-column",
+            "drop table public.t",
+            "create table public.v",
+            "create table public.u",
+            "reference public.parent",
+            "alter public.child: add-constraint, validate-constraint, drop-constraint",
+            "use-sequence public.s",
+            "extension pg_trgm in ext",
+            "call public.insert_one()",
+            "call public.sly()",
+            "call public.setting(text)",
+            "call public.pause(double precision)",
+        ]
+        .map(str::to_owned),
+    );
+    lines
 }
 
 /// What the probe is to do, phase by phase.
@@ -73,6 +146,10 @@ impl Script {
              CREATE TABLE public.probe_step (phase text, step int, verb text, args text[]);
              CREATE TABLE public.probe_answer (step int, line int, place int, name text, type_name text,
                  kind text, value text);
+             CREATE OR REPLACE FUNCTION public.setting(text) RETURNS text STABLE LANGUAGE sql
+                 AS 'SELECT pg_catalog.current_setting($1)';
+             CREATE OR REPLACE FUNCTION public.pause(double precision) RETURNS text LANGUAGE sql
+                 AS 'SELECT pg_catalog.pg_sleep($1)::text';
              {}",
             self.sql
         ));

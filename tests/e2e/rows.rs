@@ -154,7 +154,7 @@ fn empty_results_and_equal_names() {
         .up("execute", &["SELECT FROM generate_series(1, 3)"])
         .up("query", &["VALUES (1, 'a'), (2, 'b')"])
         .up("query", &["TABLE public.t"])
-        .up("query", &["SHOW server_version_num"])
+        .up("query", &["SELECT public.setting('server_version_num')"])
         .answers(&database);
     let fifth: Vec<_> = answers.iter().filter(|answer| answer.step == 5).collect();
     let names: Vec<_> = fifth.iter().map(|answer| answer.name.as_str()).collect();
@@ -268,13 +268,13 @@ fn the_servers_time_is_not_the_guests() {
     });
     // five times the limit, all of it the server's
     Script::default()
-        .up("execute", &["SELECT pg_sleep(1)"])
-        .up("query", &["SELECT pg_sleep(1)"])
+        .up("execute", &["SELECT public.pause(1)"])
+        .up("query", &["SELECT public.pause(1)"])
         .write(&database);
     database.run(folder.path(), &["up"]).ok();
     database.run(folder.path(), &["down"]).ok();
     Script::default()
-        .up("execute", &["SELECT pg_sleep(0.1)"])
+        .up("execute", &["SELECT public.pause(0.1)"])
         .up("compute", &["100000000000"])
         .write(&database);
     database

@@ -1,6 +1,6 @@
 //! What a migration wants to stand in the database: an index, a foreign key.
 
-use super::{label, quoted};
+use super::{label, qualified, quoted};
 
 /// What an index key is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +62,23 @@ pub struct ForeignKeySpec {
     pub on_update: &'static str,
     /// ON DELETE.
     pub on_delete: &'static str,
+}
+
+impl IndexSpec {
+    /// A query whose select list is the SQL of its expressions and of its predicate, if it has any.
+    pub fn probe(&self) -> Option<String> {
+        let keys = self.keys.iter().filter_map(|key| match &key.target {
+            Target::Expression(sql) => Some(sql),
+            Target::Column(_) => None,
+        });
+        // the line's end ends a comment in the text
+        let list: Vec<_> = keys
+            .chain(&self.predicate)
+            .map(|sql| format!("({sql}\n)"))
+            .collect();
+        let table = qualified(&self.schema, &self.table);
+        (!list.is_empty()).then(|| format!("SELECT {} FROM ONLY {table}", list.join(", ")))
+    }
 }
 
 /// The words for a wanted index, for findings.

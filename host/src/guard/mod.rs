@@ -5,7 +5,6 @@
 pub mod functions;
 pub mod grants;
 mod judge;
-pub mod kind;
 pub mod statement;
 
 pub use judge::{Guard, Refusal};

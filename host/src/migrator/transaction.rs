@@ -329,6 +329,7 @@ impl Workplace<'_> {
         Job {
             phase,
             mode: Mode::Transactional,
+            grants: migration.manifest.grants.of(phase).clone(),
             limits: migration.manifest.limits,
             settings: kept.settings.clone(),
             remembered: kept.remembered.clone(),

@@ -4,7 +4,7 @@ use wasmtime::component::Resource;
 
 use super::state::{Answer, Fault, State, excerpt};
 use super::wit::{bulk, types};
-use crate::database::{Batch, Column, Data, Var, check_batch, label};
+use crate::database::{Batch, Column, Data, Var, check_batch, label, qualified};
 use crate::error::{Code, Error};
 
 /// A bulk write that a guest has opened; the COPY itself is the state's, as there is one at most.
@@ -82,6 +82,12 @@ impl State {
                 "a name holds a NUL character",
             ));
         }
+        // the host's own COPY inserts, and that is what must be granted
+        let insert = format!(
+            "INSERT INTO {} DEFAULT VALUES",
+            qualified(&table.schema, &table.name)
+        );
+        self.judge(&insert)?;
         let open = OpenCopy {
             sql,
             finished: false,

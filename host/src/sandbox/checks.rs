@@ -8,7 +8,6 @@ use super::wit::{checks, types};
 use crate::database::{Failure, ForeignKeySpec, IndexSpec, IndexUse, label, quoted};
 use crate::error::{Code, Error};
 use crate::finding::Finding;
-use crate::guard::kind::{self, Kind};
 use crate::migration::Phase;
 
 type Called<T> = wasmtime::Result<Result<T, types::Error>>;
@@ -16,7 +15,7 @@ type Called<T> = wasmtime::Result<Result<T, types::Error>>;
 /// Asks the session something. The question's words stand for a statement in messages.
 macro_rules! ask {
     ($state:ident, $question:literal, $asked:expr) => {{
-        let answer = match $state.ready() {
+        let answer = match $state.ready_to_ask($question) {
             Ok(()) => $asked
                 .await
                 .map_err(|failure| $state.fault($question, failure)),
@@ -163,7 +162,7 @@ impl checks::Host for State {
     }
 
     async fn require_extension(&mut self, name: String) -> Called<()> {
-        let found = match self.ready() {
+        let found = match self.ready_to_ask("the check of an extension") {
             Ok(()) => self
                 .session
                 .extension(&name)
@@ -310,12 +309,16 @@ impl State {
             .map_err(|failure| self.fault(sql, failure))
     }
 
+    /// Whether a question about the catalog may go to the server now.
+    pub(super) fn ready_to_ask(&mut self, question: &str) -> Answer<()> {
+        self.ready()?;
+        self.judge_catalog(question)
+    }
+
     async fn ready_to_check(&mut self, sql: &str) -> Answer<()> {
         self.ready()?;
-        match kind::look(sql).map_err(Fault::denied)? {
-            Kind::Select => self.read_only().await,
-            Kind::Other => Err(Fault::denied("a check takes a query that only selects")),
-        }
+        self.judge_check(sql)?;
+        self.read_only().await
     }
 
     /// Ends a read-only check.

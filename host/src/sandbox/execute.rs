@@ -1,8 +1,8 @@
 //! The interface `execute`.
 
-use super::state::{Answer, Fault, State, values};
+use super::state::{Answer, State, values};
 use super::wit::{execute, types};
-use crate::guard::kind::{self, Kind};
+use crate::guard::statement::Class;
 
 impl execute::Host for State {
     async fn execute(
@@ -18,11 +18,11 @@ impl execute::Host for State {
 impl State {
     async fn execute_statement(&mut self, sql: &str, params: Vec<types::Value>) -> Answer<u64> {
         self.ready_to_write()?;
-        let kind = kind::look(sql).map_err(Fault::denied)?;
+        let class = self.judge(sql)?;
         let affected = self.session.execute(sql, &values(params)).await;
         let affected = affected.map_err(|failure| self.fault(sql, failure))?;
         // of a SELECT the server tells how many rows it returned, which are not changed
-        if kind != Kind::Select {
+        if class != Class::Query {
             self.rows_affected = self.rows_affected.saturating_add(affected);
         }
         Ok(affected)

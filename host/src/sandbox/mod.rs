@@ -15,6 +15,7 @@ mod settings;
 mod standing;
 mod state;
 mod talk;
+mod walls;
 
 pub use engine::{Compiler, Prepared};
 pub use run::{Ended, Job, Verdict, run};

@@ -5,7 +5,7 @@ use wasmtime::component::Resource;
 use super::state::{Answer, Fault, State, values};
 use super::wit::{query, types};
 use crate::database::{Batch, Column, Data, Reading, Rows, Var};
-use crate::guard::kind::{self, Kind};
+use crate::guard::statement::Class;
 
 /// Rows that a guest has open.
 pub struct OpenRows {
@@ -55,9 +55,9 @@ impl State {
         params: Vec<types::Value>,
     ) -> Answer<Resource<OpenRows>> {
         self.ready()?;
-        let reading = match kind::look(&sql).map_err(Fault::denied)? {
-            Kind::Select => Reading::Cursor,
-            Kind::Other => Reading::Buffered,
+        let reading = match self.judge(&sql)? {
+            Class::Query => Reading::Cursor,
+            _ => Reading::Buffered,
         };
         let rows = self.session.query(&sql, &values(params), reading).await;
         let rows = rows.map_err(|failure| self.fault(&sql, failure))?;

@@ -13,6 +13,7 @@ use super::talk::{Events, cut};
 use crate::database::Session;
 use crate::error::{Code, Error};
 use crate::finding::Finding;
+use crate::guard::grants::Grants;
 use crate::limits::{Limits, size};
 use crate::migration::{Mode, Phase, Settings};
 
@@ -22,6 +23,8 @@ pub struct Job {
     pub phase: Phase,
     /// How the migration runs.
     pub mode: Mode,
+    /// What that function may do.
+    pub grants: Grants,
     /// The budgets.
     pub limits: Limits,
     /// The operator's choices, with the defaults filled in.
@@ -61,15 +64,8 @@ pub struct Ended {
 pub async fn run(prepared: &Prepared, mut session: Session, job: Job) -> Ended {
     let limits = job.limits;
     session.limit_row_bytes(usize::try_from(limits.row_bytes).unwrap_or(usize::MAX));
-    let state = State::new(
-        limits,
-        session,
-        job.phase,
-        job.mode,
-        job.settings,
-        job.remembered,
-        job.events,
-    );
+    let phase = job.phase;
+    let state = State::new(job, session);
     let mut store = Store::new(&prepared.engine, state);
     store.limiter(|state| &mut state.meter);
     store.call_hook(|mut store, hook| {
@@ -84,7 +80,7 @@ pub async fn run(prepared: &Prepared, mut session: Session, job: Job) -> Ended {
     store.set_epoch_deadline(1);
     store.set_hostcall_fuel(usize::try_from(limits.call_bytes).unwrap_or(usize::MAX));
 
-    let returned = call(&mut store, prepared, job.phase).await;
+    let returned = call(&mut store, prepared, phase).await;
     let mut state = store.into_data();
     let verdict = verdict(&mut state, returned);
     Ended {

@@ -7,7 +7,7 @@ use crate::finding::Finding;
 
 impl State {
     pub(super) async fn index_states(&mut self, specs: &[IndexSpec]) -> Answer<Vec<Standing>> {
-        self.ready()?;
+        self.ready_to_ask("the check of an index")?;
         let what = match specs {
             [spec] => format!("the check of index {}", spec.name),
             specs => format!("the check of {} indexes", specs.len()),
@@ -20,6 +20,9 @@ impl State {
         {
             let compared = self.session.compare_indexes(specs, lookups).await;
             return compared.map_err(|failure| self.fault(&what, failure));
+        }
+        for sql in specs.iter().filter_map(IndexSpec::probe) {
+            self.judge_expressions(&sql)?;
         }
         // the guest's expressions are only planned, but planning may evaluate what is constant
         self.read_only().await?;
@@ -43,7 +46,7 @@ impl State {
     }
 
     pub(super) async fn foreign_key_state(&mut self, spec: &ForeignKeySpec) -> Answer<Standing> {
-        self.ready()?;
+        self.ready_to_ask("the check of a foreign key")?;
         let standing = self.session.foreign_key_standing(spec).await;
         standing.map_err(|failure| self.fault("the check of a foreign key", failure))
     }

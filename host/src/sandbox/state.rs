@@ -6,11 +6,13 @@ use std::sync::Arc;
 use wasmtime::component::{ResourceTable, ResourceTableError};
 
 use super::limits::{Meter, Stop, exceeded};
+use super::run::Job;
 use super::talk::Events;
 use super::wit::types;
 use crate::database::{CopyIn, Failure, Rows, Session, Value};
 use crate::error::{Code, Error};
 use crate::finding::Finding;
+use crate::guard::Guard;
 use crate::limits::Limits;
 use crate::migration::{Mode, Phase, Settings};
 
@@ -21,6 +23,7 @@ pub struct State {
     pub(super) session: Session,
     pub(super) phase: Phase,
     pub(super) mode: Mode,
+    pub(super) guard: Guard,
     pub(super) settings: Settings,
     pub(super) remembered: BTreeMap<String, String>,
     /// The bytes of what this run itself remembered.
@@ -52,27 +55,21 @@ pub enum Fault {
 pub type Answer<T> = Result<T, Fault>;
 
 impl State {
-    pub(super) fn new(
-        limits: Limits,
-        session: Session,
-        phase: Phase,
-        mode: Mode,
-        settings: Settings,
-        remembered: BTreeMap<String, String>,
-        events: Arc<dyn Events>,
-    ) -> Self {
+    pub(super) fn new(job: Job, session: Session) -> Self {
+        let limits = job.limits;
         let mut table = ResourceTable::new();
         table.set_max_capacity(usize::try_from(limits.handles).unwrap_or(usize::MAX));
         State {
             table,
             meter: Meter::new(limits),
             session,
-            phase,
-            mode,
-            settings,
-            remembered,
+            phase: job.phase,
+            mode: job.mode,
+            guard: Guard::new(job.grants),
+            settings: job.settings,
+            remembered: job.remembered,
             remembered_bytes: 0,
-            events,
+            events: job.events,
             findings: Vec::new(),
             rows_affected: 0,
             panic: None,
