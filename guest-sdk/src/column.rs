@@ -7,8 +7,8 @@ use crate::bindings::wasmigrate::migration::types::{Column, ColumnData, VarData}
 #[derive(Debug, Default)]
 pub(crate) struct ColumnBuilder {
     length: usize,
+    /// Empty until the first NULL.
     validity: Vec<u8>,
-    any_null: bool,
     data: Option<ColumnData>,
 }
 
@@ -25,7 +25,6 @@ impl ColumnBuilder {
         Self {
             length,
             validity: Vec::new(),
-            any_null: false,
             data: Some(data),
         }
     }
@@ -49,38 +48,43 @@ impl ColumnBuilder {
     #[inline]
     #[must_use]
     pub(crate) fn push(&mut self, cell: Cell<'_>) -> bool {
-        let valid = cell != Cell::Null;
-        if valid {
-            let data = match &mut self.data {
-                Some(data) => data,
-                None => self.data.insert(empty(cell, self.length)),
-            };
-            if !add(data, cell) {
-                return false;
-            }
-        } else if let Some(data) = &mut self.data {
-            add_nothing(data);
+        if matches!(cell, Cell::Null) {
+            self.push_null();
+            return true;
         }
-        if self.length.is_multiple_of(8) {
-            self.validity.push(0);
-        }
-        if let (true, Some(byte)) = (valid, self.validity.last_mut()) {
-            *byte |= 1 << (self.length % 8);
-        }
-        self.any_null |= !valid;
-        self.length += 1;
-        true
+        let data = match &mut self.data {
+            Some(data) => data,
+            None => self.data.insert(empty(cell, self.length)),
+        };
+        let fits = add(data, cell);
+        self.length += usize::from(fits);
+        fits
     }
 
-    pub(crate) fn finish(self, name: &str) -> Column {
+    fn push_null(&mut self) {
+        if let Some(data) = &mut self.data {
+            add_nothing(data);
+        }
+        self.validity.resize(self.length / 8 + 1, u8::MAX);
+        if let Some(byte) = self.validity.last_mut() {
+            *byte &= !(1 << (self.length % 8));
+        }
+        self.length += 1;
+    }
+
+    pub(crate) fn finish(mut self, name: &str) -> Column {
+        if !self.validity.is_empty() {
+            self.validity.resize(self.length.div_ceil(8), u8::MAX);
+            if self.length % 8 != 0
+                && let Some(last) = self.validity.last_mut()
+            {
+                *last &= (1 << (self.length % 8)) - 1;
+            }
+        }
         Column {
             name: name.to_owned(),
             type_name: String::new(),
-            validity: if self.any_null {
-                self.validity
-            } else {
-                Vec::new()
-            },
+            validity: self.validity,
             // nothing but NULLs: text, which reaches every type
             data: self
                 .data

@@ -211,7 +211,8 @@ impl Row {
                 self.names()
             )));
         };
-        T::from_cell(self.cell(position)).map_err(|misfit| self.misfit::<T>(position, misfit))
+        T::from_cell(self.cell(position))
+            .map_err(|misfit| self.misfit(std::any::type_name::<T>(), position, misfit))
     }
 
     /// How many columns there are.
@@ -227,7 +228,7 @@ impl Row {
     }
 
     /// The value at a position, whatever its type; NULL past the last column.
-    #[inline]
+    #[inline(always)]
     fn cell(&self, position: usize) -> Cell<'_> {
         self.chunk
             .columns
@@ -246,11 +247,10 @@ impl Row {
     }
 
     #[cold]
-    fn misfit<T>(&self, position: usize, misfit: Misfit) -> Error {
+    fn misfit(&self, wanted: &str, position: usize, misfit: Misfit) -> Error {
         let (name, type_name) = self.chunk.columns.get(position).map_or(("", ""), |column| {
             (column.name.as_str(), column.type_name.as_str())
         });
-        let wanted = std::any::type_name::<T>();
         Error::decode(match misfit {
             Misfit::Null => format!("column \"{name}\" is NULL: ask for Option<{wanted}>"),
             Misfit::Kind => {

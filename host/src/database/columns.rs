@@ -58,16 +58,17 @@ pub struct Var {
     pub data: Vec<u8>,
 }
 
-impl Default for Var {
-    fn default() -> Self {
+impl Var {
+    /// Of no values yet, with room for `values` of `width` bytes each.
+    pub fn with_capacity(values: usize, width: usize) -> Self {
+        let mut offsets = Vec::with_capacity(values + 1);
+        offsets.push(0);
         Var {
-            offsets: vec![0],
-            data: Vec::new(),
+            offsets,
+            data: Vec::with_capacity(values.saturating_mul(width)),
         }
     }
-}
 
-impl Var {
     /// Adds a value.
     pub fn push(&mut self, bytes: &[u8]) {
         self.data.extend_from_slice(bytes);
@@ -120,7 +121,16 @@ fn form(ty: &Type) -> Form {
 /// The columns of a result: names, types and how to read them.
 #[derive(Debug, Clone)]
 pub struct Shape {
-    columns: Vec<(String, Type, Form)>,
+    columns: Vec<Kept>,
+}
+
+#[derive(Debug, Clone)]
+struct Kept {
+    name: String,
+    ty: Type,
+    form: Form,
+    /// What a value of varying length weighed in the batch before, in bytes: what the next one makes room for.
+    width: usize,
 }
 
 impl Shape {
@@ -128,12 +138,11 @@ impl Shape {
     pub fn new(columns: &[tokio_postgres::Column]) -> Self {
         let columns = columns
             .iter()
-            .map(|column| {
-                (
-                    column.name().to_owned(),
-                    column.type_().clone(),
-                    form(column.type_()),
-                )
+            .map(|column| Kept {
+                name: column.name().to_owned(),
+                ty: column.type_().clone(),
+                form: form(column.type_()),
+                width: 0,
             })
             .collect();
         Shape { columns }
@@ -148,15 +157,24 @@ impl Shape {
     pub fn needs_text(&self) -> bool {
         self.columns
             .iter()
-            .any(|(_, _, form)| *form == Form::Foreign)
+            .any(|column| column.form == Form::Foreign)
     }
 
-    /// An empty batch to fill.
+    /// Learns from a batch how much room the next one needs.
+    pub fn learn(&mut self, batch: &Batch) {
+        for (column, filled) in std::iter::zip(&mut self.columns, &batch.columns) {
+            if let Data::Text(values) | Data::Bytes(values) = &filled.data {
+                column.width = values.data.len().div_ceil(batch.length.max(1));
+            }
+        }
+    }
+
+    /// An empty batch to fill, with room for that many rows.
     pub fn builder(&self, capacity: usize) -> Builder<'_> {
         let columns = self
             .columns
             .iter()
-            .map(|(_, _, form)| Filling::new(*form, capacity))
+            .map(|column| Filling::new(column.form, capacity, column.width))
             .collect();
         Builder {
             shape: self,
@@ -191,12 +209,12 @@ pub struct Builder<'a> {
 struct Filling {
     form: Form,
     data: Data,
+    /// Empty until the first NULL.
     validity: Vec<u8>,
-    nulls: bool,
 }
 
 impl Filling {
-    fn new(form: Form, capacity: usize) -> Self {
+    fn new(form: Form, capacity: usize, width: usize) -> Self {
         let data = match form {
             Form::Boolean => Data::Boolean(Vec::with_capacity(capacity)),
             Form::Int2 | Form::Int4 | Form::Int8 | Form::Oid => {
@@ -204,37 +222,41 @@ impl Filling {
             }
             Form::Float4 | Form::Float8 => Data::Float64(Vec::with_capacity(capacity)),
             Form::Timestamp => Data::Timestamp(Vec::with_capacity(capacity)),
-            Form::Bytea => Data::Bytes(Var::default()),
-            Form::Text | Form::Jsonb | Form::Uuid | Form::Foreign => Data::Text(Var::default()),
+            Form::Bytea => Data::Bytes(Var::with_capacity(capacity, width)),
+            Form::Text | Form::Jsonb | Form::Uuid | Form::Foreign => {
+                Data::Text(Var::with_capacity(capacity, width))
+            }
         };
         Filling {
             form,
             data,
-            validity: Vec::with_capacity(capacity.div_ceil(8)),
-            nulls: false,
+            validity: Vec::new(),
         }
     }
 
-    fn mark(&mut self, row: usize, present: bool) {
-        if row.is_multiple_of(8) {
-            self.validity.push(0);
+    fn push_null(&mut self, row: usize) {
+        self.validity.resize(row / 8 + 1, u8::MAX);
+        if let Some(last) = self.validity.last_mut() {
+            *last &= !(1 << (row % 8));
         }
-        if present {
-            if let Some(last) = self.validity.last_mut() {
-                *last |= 1 << (row % 8);
-            }
-        } else {
-            self.nulls = true;
-        }
-    }
-
-    fn push_null(&mut self) {
         match &mut self.data {
             Data::Boolean(values) => values.push(false),
             Data::Int64(values) | Data::Timestamp(values) => values.push(0),
             Data::Float64(values) => values.push(0.0),
             Data::Text(values) | Data::Bytes(values) => values.push(&[]),
         }
+    }
+
+    /// A bit for each of so many rows, and nothing where none is NULL.
+    fn validity(&mut self, rows: usize) -> Vec<u8> {
+        let mut validity = std::mem::take(&mut self.validity);
+        if !validity.is_empty() {
+            validity.resize(rows.div_ceil(8), u8::MAX);
+            if let (Some(last), 1..) = (validity.last_mut(), rows % 8) {
+                *last &= (1 << (rows % 8)) - 1;
+            }
+        }
+        validity
     }
 
     fn push_binary(&mut self, raw: &[u8]) -> Option<()> {
@@ -316,13 +338,12 @@ impl Builder<'_> {
     pub fn push_row(&mut self, row: &Row) -> Option<()> {
         for (place, filling) in self.columns.iter_mut().enumerate() {
             let value: Option<Raw<'_>> = row.try_get(place).ok()?;
-            filling.mark(self.length, value.is_some());
             match value {
                 Some(Raw(raw)) => {
                     self.bytes += raw.len();
                     filling.push_binary(raw)?;
                 }
-                None => filling.push_null(),
+                None => filling.push_null(self.length),
             }
         }
         self.length += 1;
@@ -333,13 +354,12 @@ impl Builder<'_> {
     pub fn push_texts<'t>(&mut self, mut text: impl FnMut(usize) -> Option<&'t str>) -> Option<()> {
         for (place, filling) in self.columns.iter_mut().enumerate() {
             let value = text(place);
-            filling.mark(self.length, value.is_some());
             match value {
                 Some(text) => {
                     self.bytes += text.len();
                     filling.push_text(text)?;
                 }
-                None => filling.push_null(),
+                None => filling.push_null(self.length),
             }
         }
         self.length += 1;
@@ -349,14 +369,10 @@ impl Builder<'_> {
     /// The batch.
     pub fn finish(self) -> Batch {
         let columns = std::iter::zip(&self.shape.columns, self.columns)
-            .map(|((name, ty, _), filling)| Column {
-                name: name.clone(),
-                type_name: ty.name().to_owned(),
-                validity: if filling.nulls {
-                    filling.validity
-                } else {
-                    Vec::new()
-                },
+            .map(|(column, mut filling)| Column {
+                name: column.name.clone(),
+                type_name: column.ty.name().to_owned(),
+                validity: filling.validity(self.length),
                 data: filling.data,
             })
             .collect();
@@ -382,25 +398,23 @@ mod tests {
 
     #[test]
     fn a_short_value_is_refused_and_no_panic() {
-        let mut filling = Filling::new(Form::Int4, 1);
+        let mut filling = Filling::new(Form::Int4, 1, 0);
         assert_eq!(filling.push_binary(&[1, 2]), None);
-        let mut filling = Filling::new(Form::Boolean, 1);
+        let mut filling = Filling::new(Form::Boolean, 1, 0);
         assert_eq!(filling.push_binary(&[]), None);
     }
 
     #[test]
     fn nulls_have_a_place_and_a_cleared_bit() {
-        let mut filling = Filling::new(Form::Int8, 9);
+        let mut filling = Filling::new(Form::Int8, 9, 0);
+        assert!(filling.validity(0).is_empty());
         for row in 0..9 {
-            let present = row != 1;
-            filling.mark(row, present);
-            if present {
-                filling.push_binary(&7i64.to_be_bytes()).unwrap();
-            } else {
-                filling.push_null();
+            match row {
+                1 => filling.push_null(row),
+                _ => filling.push_binary(&7i64.to_be_bytes()).unwrap(),
             }
         }
-        assert_eq!(filling.validity, [0b1111_1101, 1]);
+        assert_eq!(filling.validity(9), [0b1111_1101, 1]);
         assert_eq!(filling.data, Data::Int64(vec![7, 0, 7, 7, 7, 7, 7, 7, 7]));
     }
 }

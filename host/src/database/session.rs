@@ -211,6 +211,7 @@ impl Session {
                 } else {
                     self.fetch_binary(shape, &sql, *fetch).await?
                 };
+                shape.learn(&batch);
                 let ended = batch.length < *fetch;
                 if let Some(row_bytes) = bytes.checked_div(batch.length) {
                     let fitting = FETCH_BYTES / row_bytes.max(1);

@@ -204,7 +204,7 @@ mod tests {
     }
 
     fn text(text: &str) -> Data {
-        let mut var = Var::default();
+        let mut var = Var::with_capacity(0, 0);
         var.push(text.as_bytes());
         Data::Text(var)
     }
