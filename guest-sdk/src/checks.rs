@@ -198,18 +198,18 @@ pub fn require_foreign_key(spec: &ForeignKeySpec) -> Result<()> {
     Ok(raw::require_foreign_key(spec)?)
 }
 
-/// Requires that an extension is installed.
+/// Requires that an extension is installed, and tells how.
 ///
 /// ```no_run
 /// # use wasmigrate_sdk::{Result, checks};
 /// # fn example() -> Result<()> {
-/// checks::require_extension("pg_trgm")
-/// # }
+/// let version = checks::require_extension("pg_trgm")?.version;
+/// # Ok(()) }
 /// ```
 ///
 /// # Errors
 /// When it is not, or the host refuses.
-pub fn require_extension(name: &str) -> Result<()> {
+pub fn require_extension(name: &str) -> Result<ExtensionInfo> {
     Ok(raw::require_extension(name)?)
 }
 

@@ -1,6 +1,7 @@
 //! Extensions: installing them where a migration needs them, and taking them out again only when it was this
 //! migration that put them in.
 
+use crate::checks::ExtensionInfo;
 use crate::{Error, Ident, OperatorClass, Result, checks, execute, params, recall, remember};
 
 /// An extension that a migration needs.
@@ -66,6 +67,16 @@ impl Installed {
     }
 }
 
+impl From<ExtensionInfo> for Installed {
+    fn from(there: ExtensionInfo) -> Self {
+        Self {
+            schema: there.schema,
+            version: there.version,
+            created: false,
+        }
+    }
+}
+
 impl Extension {
     /// An extension by its name, to be created in the schema `public`.
     ///
@@ -120,7 +131,9 @@ impl Extension {
         }
         remember(&self.note(), "created")?;
         execute(self.create_sql(), params![])?;
-        let installed = self.installed()?.ok_or_else(|| self.absent())?;
+        let installed = self.installed()?.ok_or_else(|| {
+            Error::new(format!("the extension \"{}\" is not installed", self.name))
+        })?;
         Ok(Installed {
             created: true,
             ..installed
@@ -139,11 +152,7 @@ impl Extension {
     /// # Errors
     /// When the host refuses.
     pub fn installed(&self) -> Result<Option<Installed>> {
-        Ok(checks::extension(self.name)?.map(|there| Installed {
-            schema: there.schema,
-            version: there.version,
-            created: false,
-        }))
+        Ok(checks::extension(self.name)?.map(Installed::from))
     }
 
     /// Requires that it is installed, and tells how. `created` is false.
@@ -158,12 +167,7 @@ impl Extension {
     /// # Errors
     /// When it is not, or the host refuses.
     pub fn require(&self) -> Result<Installed> {
-        checks::require_extension(self.name)?;
-        self.installed()?.ok_or_else(|| self.absent())
-    }
-
-    fn absent(&self) -> Error {
-        Error::new(format!("the extension \"{}\" is not installed", self.name))
+        checks::require_extension(self.name).map(Installed::from)
     }
 
     /// Drops the extension if it is there and [`ensure`](Self::ensure) created it in `up`; tells whether it

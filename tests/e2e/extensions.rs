@@ -26,7 +26,7 @@ fn extensions_come_and_go_with_what_was_noted() {
             .into_iter()
             .map(|answer| answer.value.unwrap())
     };
-    let expected = ["ext true", "ext false", "Some(\"two, é\")", "None"];
+    let expected = ["ext true", "ext false", "ext", "Some(\"two, é\")", "None"];
     assert_eq!(words().collect::<Vec<_>>(), expected);
     database.run(probe::folder(), &["down"]).ok();
     let down = ["Some(\"two, é\")", "None", "true", "false"];

@@ -29,7 +29,7 @@ pub use copy::{CopyIn, check as check_batch};
 pub use failure::{Failure, Refusal};
 pub use planned::IndexUse;
 pub use session::{Reading, Rows, Session};
-pub use standing::{Lookup, Standing};
+pub use standing::{Expected, Lookup, Standing};
 pub use touched::{
     Access, Child, Columns, Effects, Function, Operator, Other, Relation, Rule, Sequence, Touched,
     Trigger, Type, Verb, Write, WrittenTable,

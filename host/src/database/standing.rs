@@ -7,6 +7,8 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::try_join_all;
+
 use super::failure::Failure;
 use super::found::{
     ANY_CONSTRAINT, ANY_NAMED, FIND_FOREIGN_KEY, FoundForeignKey, FoundIndex, FoundKey,
@@ -27,6 +29,16 @@ pub enum Standing {
     Invalid,
     /// Something else has the name; the text says what differs.
     Different(String),
+}
+
+/// What the one who asks expects. It changes no answer: that nothing is there is told sooner than what is there, as
+/// what describes an object takes long to plan, so it is asked first where it is likely.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// That nothing has the name yet.
+    Absent,
+    /// That it is there.
+    Present,
 }
 
 /// The actions as `pg_constraint.confupdtype` abbreviates them. Source: PostgreSQL, pg_constraint.
@@ -225,14 +237,17 @@ fn compared(spec: &IndexSpec, found: &FoundIndex) -> Lookup {
 
 impl Session {
     /// How the database stands to each index, as far as the catalog tells. Plans nothing of the specs'.
-    pub async fn find_indexes(&self, specs: &[IndexSpec]) -> Result<Vec<Lookup>, Failure> {
+    pub async fn find_indexes(
+        &self,
+        specs: &[IndexSpec],
+        expected: Expected,
+    ) -> Result<Vec<Lookup>, Failure> {
         let names: Vec<_> = specs
             .iter()
             .map(|spec| (&spec.schema, &spec.name))
             .collect();
         let names = serde_json::json!(names).to_string();
-        // most often there is none yet, and that is told without planning what describes an index
-        if self.text(ANY_NAMED, &[&names]).await?.is_none() {
+        if expected == Expected::Absent && self.text(ANY_NAMED, &[&names]).await?.is_none() {
             return Ok(specs
                 .iter()
                 .map(|_| Lookup::Told(Standing::Absent))
@@ -266,25 +281,30 @@ impl Session {
                 }
             });
         }
-        for ((schema, table), pairs) in by_table {
-            for pairs in pairs.chunks(MOST_PAIRS) {
-                for (place, differs) in self.compare_texts(schema, table, pairs).await? {
-                    if let Some(standing @ (Standing::Equal | Standing::Invalid)) =
-                        standings.get_mut(place)
-                    {
-                        *standing = Standing::Different(differs);
-                    }
-                }
+        let comparisons = by_table.iter().flat_map(|((schema, table), pairs)| {
+            let parts = pairs.chunks(MOST_PAIRS);
+            parts.map(|part| self.compare_texts(schema, table, part))
+        });
+        // sent at once, answered in order
+        for (place, differs) in try_join_all(comparisons).await?.into_iter().flatten() {
+            if let Some(standing @ (Standing::Equal | Standing::Invalid)) = standings.get_mut(place)
+            {
+                *standing = Standing::Different(differs);
             }
         }
         Ok(standings)
     }
 
     /// How the database stands to a foreign key.
-    pub async fn foreign_key_standing(&self, spec: &ForeignKeySpec) -> Result<Standing, Failure> {
+    pub async fn foreign_key_standing(
+        &self,
+        spec: &ForeignKeySpec,
+        expected: Expected,
+    ) -> Result<Standing, Failure> {
         let (schema, table) = &spec.table;
         let params = [schema.as_str(), table, &spec.name];
-        if self.text(ANY_CONSTRAINT, &[&spec.name]).await?.is_none() {
+        if expected == Expected::Absent && self.text(ANY_CONSTRAINT, &[&spec.name]).await?.is_none()
+        {
             return Ok(Standing::Absent);
         }
         let found: Option<FoundForeignKey> = self.json(FIND_FOREIGN_KEY, &params).await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::state::{Answer, Fault, State, excerpt, values};
 use super::talk::cut;
 use super::wit::{checks, types};
-use crate::database::{Failure, ForeignKeySpec, IndexSpec, IndexUse, label, quoted};
+use crate::database::{Expected, Failure, ForeignKeySpec, IndexSpec, IndexUse, label, quoted};
 use crate::error::{Code, Error};
 use crate::finding::Finding;
 use crate::migration::Phase;
@@ -116,7 +116,7 @@ impl checks::Host for State {
         specs: Vec<checks::IndexSpec>,
     ) -> Called<Vec<checks::Standing>> {
         let specs: Vec<_> = specs.into_iter().map(IndexSpec::from).collect();
-        let answer = self.index_states(&specs).await;
+        let answer = self.index_states(&specs, Expected::Absent).await;
         self.answer(answer.map(|all| all.into_iter().map(checks::Standing::from).collect()))
     }
 
@@ -124,7 +124,7 @@ impl checks::Host for State {
         &mut self,
         spec: checks::ForeignKeySpec,
     ) -> Called<checks::Standing> {
-        let answer = self.foreign_key_state(&spec.into()).await;
+        let answer = self.foreign_key_state(&spec.into(), Expected::Absent).await;
         self.answer(answer.map(checks::Standing::from))
     }
 
@@ -140,7 +140,7 @@ impl checks::Host for State {
 
     async fn require_indexes(&mut self, specs: Vec<checks::IndexSpec>) -> Called<()> {
         let specs: Vec<_> = specs.into_iter().map(IndexSpec::from).collect();
-        let answer = match self.index_states(&specs).await {
+        let answer = match self.index_states(&specs, Expected::Present).await {
             Ok(standings) => self.indexes_stand(&specs, standings),
             Err(fault) => Err(fault),
         };
@@ -149,7 +149,7 @@ impl checks::Host for State {
 
     async fn require_foreign_key(&mut self, spec: checks::ForeignKeySpec) -> Called<()> {
         let spec = ForeignKeySpec::from(spec);
-        let answer = match self.foreign_key_state(&spec).await {
+        let answer = match self.foreign_key_state(&spec, Expected::Present).await {
             Ok(standing) => self.stands(
                 "foreign-key",
                 &quoted(&spec.name),
@@ -161,32 +161,12 @@ impl checks::Host for State {
         self.answer(answer)
     }
 
-    async fn require_extension(&mut self, name: String) -> Called<()> {
-        let found = match self.ready_to_ask("the check of an extension") {
-            Ok(()) => self
-                .session
-                .extension(&name)
-                .await
-                .map_err(|f| self.fault("the check of an extension", f)),
-            Err(fault) => Err(fault),
+    async fn require_extension(&mut self, name: String) -> Called<checks::ExtensionInfo> {
+        let found = self.extension(name.clone()).await?;
+        let answer = match found {
+            Ok(found) => self.installed(name, found),
+            Err(told) => return Ok(Err(told)),
         };
-        let answer = found.and_then(|found| {
-            let (seen, met) = match found {
-                Some(found) => (
-                    format!("version {} in schema {}", found.version, found.schema),
-                    true,
-                ),
-                None => ("not installed".to_owned(), false),
-            };
-            let expected = "installed".to_owned();
-            self.find(Finding {
-                kind: "extension",
-                subject: name,
-                expected,
-                seen,
-                met,
-            })
-        });
         self.answer(answer)
     }
 
@@ -213,6 +193,25 @@ impl checks::Host for State {
 }
 
 impl State {
+    fn installed(
+        &mut self,
+        name: String,
+        found: Option<checks::ExtensionInfo>,
+    ) -> Answer<checks::ExtensionInfo> {
+        let seen = match &found {
+            Some(found) => format!("version {} in schema {}", found.version, found.schema),
+            None => "not installed".to_owned(),
+        };
+        self.find(Finding {
+            kind: "extension",
+            subject: name,
+            expected: "installed".to_owned(),
+            seen,
+            met: found.is_some(),
+        })?;
+        found.ok_or(Fault::Poisoned)
+    }
+
     async fn no_rows(&mut self, what: String, sql: &str, params: Vec<types::Value>) -> Answer<()> {
         self.ready_to_check(sql).await?;
         let rows = self.session.execute(sql, &values(params)).await;

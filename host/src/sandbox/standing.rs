@@ -2,17 +2,23 @@
 
 use super::state::{Answer, State};
 use super::wit::checks;
-use crate::database::{ForeignKeySpec, IndexKey, IndexSpec, Lookup, Standing, Target, label};
+use crate::database::{
+    Expected, ForeignKeySpec, IndexKey, IndexSpec, Lookup, Standing, Target, label,
+};
 use crate::finding::Finding;
 
 impl State {
-    pub(super) async fn index_states(&mut self, specs: &[IndexSpec]) -> Answer<Vec<Standing>> {
+    pub(super) async fn index_states(
+        &mut self,
+        specs: &[IndexSpec],
+        expected: Expected,
+    ) -> Answer<Vec<Standing>> {
         self.ready_to_ask("the check of an index")?;
         let what = match specs {
             [spec] => format!("the check of index {}", spec.name),
             specs => format!("the check of {} indexes", specs.len()),
         };
-        let lookups = self.session.find_indexes(specs).await;
+        let lookups = self.session.find_indexes(specs, expected).await;
         let lookups = lookups.map_err(|failure| self.fault(&what, failure))?;
         if lookups
             .iter()
@@ -45,9 +51,13 @@ impl State {
         outcome
     }
 
-    pub(super) async fn foreign_key_state(&mut self, spec: &ForeignKeySpec) -> Answer<Standing> {
+    pub(super) async fn foreign_key_state(
+        &mut self,
+        spec: &ForeignKeySpec,
+        expected: Expected,
+    ) -> Answer<Standing> {
         self.ready_to_ask("the check of a foreign key")?;
-        let standing = self.session.foreign_key_standing(spec).await;
+        let standing = self.session.foreign_key_standing(spec, expected).await;
         standing.map_err(|failure| self.fault("the check of a foreign key", failure))
     }
 

@@ -65,7 +65,9 @@ pub fn step(verb: &str, args: &Args, answers: &mut Answers) -> Result<()> {
             answers.say(format!("{} {}", there.schema, there.created));
         }
         "drop-extension" => answers.say(Extension::new(args.name(0)?).drop_if_created()?),
-        "require-extension" => checks::require_extension(args.text(0)?)?,
+        "require-extension" => {
+            answers.say(checks::require_extension(args.text(0)?)?.schema);
+        }
         "require-no-rows" => {
             // a script cannot hold a NUL
             let what = args.text(0)?.replace('~', "\0");
