@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Access, Child, Function, Operator, Other, Relation, Touched, Type, tree};
+use super::tree;
 use crate::database::{Failure, label};
+use crate::touched::{Access, Child, Columns, Function, Operator, Other, Relation, Touched, Type};
 
 #[derive(Deserialize)]
 pub(super) struct Answer {
@@ -101,6 +102,7 @@ impl Answer {
         if trees.is_empty() {
             return Err(untold("what the statement touches"));
         }
+        lock_behind(&mut touched);
         let mut found = Vec::new();
         for ((view, oid), access) in touched {
             let relation = relations
@@ -124,6 +126,25 @@ impl Answer {
             types: placed(self.types, via, |t| &mut t.via)?,
             others: placed(self.others, via, |o| &mut o.via)?,
         })
+    }
+}
+
+/// Locks the rows behind each view whose rows are locked, as the server does when it runs the statement.
+/// Source: PostgreSQL, SELECT, "The Locking Clause".
+fn lock_behind(touched: &mut BTreeMap<(u32, u32), Access>) {
+    let only_locked =
+        |access: &Access| matches!(&access.update, Columns::Some(set) if set.is_empty());
+    let mut views: Vec<u32> = (touched.iter())
+        .filter(|(_, access)| only_locked(access))
+        .map(|((_, relation), _)| *relation)
+        .collect();
+    while let Some(view) = views.pop() {
+        for ((via, relation), access) in touched.iter_mut() {
+            if *via == view && access.read != Columns::None && access.update == Columns::None {
+                access.update.add([]);
+                views.push(*relation);
+            }
+        }
     }
 }
 
