@@ -275,7 +275,11 @@ impl Found {
 
     fn other(&mut self, other: &Other) {
         let way = other.via.as_deref();
-        if matches!(other.class.as_str(), "collation" | "table constraint") {
+        // initdb makes some of the server's own text search objects, so they are told as a user's are
+        let own = other.schema.as_deref() == Some("pg_catalog") && other.extension.is_none();
+        if matches!(other.class.as_str(), "collation" | "table constraint")
+            || own && other.class.starts_with("text search ")
+        {
             return;
         }
         let what = match &other.schema {

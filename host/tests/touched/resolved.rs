@@ -21,12 +21,22 @@ fn guard(lines: &[&str]) -> Guard {
 fn attacks_are_refused() {
     let table: &[(&str, &[&str], &str)] = &[
         (
-            "SELECT (l).of_row FROM s.logs l",
+            "SELECT (o).peep FROM s.other o",
+            &["read s.other"],
+            "function pg_catalog.peep: ",
+        ),
+        (
+            "SELECT s.of_row(l) FROM s.logs l",
             &["read s.logs"],
             "not granted: call s.of_row(s.logs)",
         ),
         (
-            "SELECT o.v::regclass FROM s.other o",
+            "SELECT v::regclass FROM s.other",
+            &["read s.other"],
+            "function regclass: ",
+        ),
+        (
+            "SELECT id::regclass FROM s.other",
             &["read s.other"],
             "type regclass: ",
         ),
@@ -142,6 +152,9 @@ fn attacks_are_refused() {
         ),
     ];
     let wrong = in_transaction(async |session| {
+        // under the pinned path attribute notation finds what is in pg_catalog, and no schema else
+        let more = "CREATE FUNCTION pg_catalog.peep(s.other) RETURNS text LANGUAGE sql AS 'SELECT NULL::text'";
+        session.batch(more).await.unwrap();
         let mut wrong = Vec::new();
         for (sql, granted, expected) in table {
             let resolution = resolution(session, sql).await;
