@@ -39,7 +39,8 @@ pub struct Relation {
     pub row_security: bool,
     /// The extension it belongs to.
     pub extension: Option<String>,
-    /// Tables that inherit from it, down to the last, and foreign partitions. Other partitions are not listed.
+    /// Tables that inherit from it, down to the last, and foreign partitions, where they are meant too and not
+    /// ONLY the relation. Other partitions are not listed.
     pub children: Vec<Child>,
     /// The view through which it is reached; none where the statement itself names it.
     pub via: Option<String>,

@@ -1,6 +1,6 @@
 //! The answer of the look-up, and the trees in it, made into what a caller can use.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -67,6 +67,7 @@ impl Answer {
                 touched.entry((view, relation)).or_default();
             }
         }
+        let mut inherits = BTreeSet::new();
         let trees = self.trees.unwrap_or_default();
         for (view, body) in &trees {
             let (demands, statements) =
@@ -79,6 +80,9 @@ impl Answer {
             for demand in demands {
                 if demand.relation == *view {
                     continue;
+                }
+                if demand.inherits {
+                    inherits.insert((*view, demand.relation));
                 }
                 let access = touched.entry((*view, demand.relation)).or_default();
                 let named = |numbers: &[i32]| -> Result<Vec<Option<String>>, Failure> {
@@ -115,7 +119,9 @@ impl Answer {
                 access,
                 row_security: relation.row_security,
                 extension: relation.extension.clone(),
-                children: relation.children.clone().unwrap_or_default(),
+                children: (relation.children.clone())
+                    .filter(|_| inherits.contains(&(view, oid)))
+                    .unwrap_or_default(),
                 via: via(view)?,
             });
         }
