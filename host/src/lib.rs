@@ -35,6 +35,8 @@ pub mod guard;
 
 pub mod limits;
 
+pub mod touched;
+
 pub mod toml_text;
 
 pub mod text;

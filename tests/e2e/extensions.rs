@@ -30,7 +30,7 @@ fn extensions_come_and_go_with_what_was_noted() {
     assert_eq!(words().collect::<Vec<_>>(), expected);
     database.run(probe::folder(), &["down"]).ok();
     let down = ["Some(\"two, é\")", "None", "true", "false"];
-    assert_eq!(words().collect::<Vec<_>>(), [expected, down].concat());
+    assert_eq!(words().collect::<Vec<_>>(), [&expected[..], &down].concat());
     assert_eq!(
         database.value("SELECT count(*) FROM pg_extension WHERE extname = 'pg_trgm'"),
         "0"

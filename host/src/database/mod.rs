@@ -30,10 +30,6 @@ pub use failure::{Failure, Refusal};
 pub use planned::IndexUse;
 pub use session::{Reading, Rows, Session};
 pub use standing::{Expected, Lookup, Standing};
-pub use touched::{
-    Access, Child, Columns, Effects, Function, Operator, Other, Relation, Rule, Sequence, Touched,
-    Trigger, Type, Verb, Write, WrittenTable,
-};
 pub use values::Value;
 pub use wanted::{ForeignKeySpec, IndexKey, IndexSpec, Target};
 

@@ -5,6 +5,7 @@
 pub mod functions;
 pub mod grants;
 mod judge;
+pub mod resolve;
 pub mod statement;
 
-pub use judge::{Guard, Refusal};
+pub use judge::{Guard, Missing, Refusal};

@@ -27,6 +27,9 @@ use std::fmt;
 
 use super::grants::Need;
 use super::grants::name::Name;
+pub(super) use call::OF_SEQUENCES;
+pub(super) use from::SAMPLING;
+pub(super) use walk::{MAX_DENIALS, escaped};
 
 /// The longest statement in bytes.
 pub const MAX_BYTES: usize = 1024 * 1024;

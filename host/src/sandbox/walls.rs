@@ -90,7 +90,10 @@ impl State {
         let needs: Vec<_> = refusal
             .missing
             .iter()
-            .map(|(need, _)| format!("`{need}`"))
+            .map(|missing| match &missing.way {
+                Some(way) => format!("`{}` (through {way})", missing.need),
+                None => format!("`{}`", missing.need),
+            })
             .collect();
         let what = format!(
             "failed to allow `{statement}`: {phase} is not granted {}",
@@ -99,7 +102,7 @@ impl State {
         let lines: Vec<_> = refusal
             .missing
             .iter()
-            .filter_map(|(_, line)| line.as_ref().map(|line| format!("{line:?}")))
+            .filter_map(|missing| missing.line.as_ref().map(|line| format!("{line:?}")))
             .collect();
         let error =
             Error::new(Code::GrantDenied, what).cause(format!("granted in {phase}: {granted}"));

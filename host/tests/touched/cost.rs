@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::{SERVER, run};
-use wasmigrate::database::{Verb, Write};
+use wasmigrate::touched::{Verb, Write};
 
 /// Between a session and the server, counting how often the session speaks after having been answered.
 struct Wire {

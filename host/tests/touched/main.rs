@@ -3,13 +3,15 @@
 
 mod cost;
 mod reached;
+mod resolved;
 mod set_off;
 
 use std::sync::LazyLock;
 
 use wasmigrate::database::address::Address;
-use wasmigrate::database::{Columns, Effects, Failure, Function, Session, Touched, Write};
+use wasmigrate::database::{Failure, Session};
 use wasmigrate::embedded::{Embedded, Options};
+use wasmigrate::touched::{Columns, Effects, Function, Touched, Write};
 
 static SERVER: LazyLock<Embedded> = LazyLock::new(|| {
     let server = Embedded::start(&Options::default()).expect("a PostgreSQL to test on");
@@ -117,11 +119,7 @@ fn lines(touched: &Touched) -> Vec<String> {
         ));
     }
     for function in &touched.functions {
-        let verb = if function.builtin() {
-            "builtin"
-        } else {
-            "call"
-        };
+        let verb = if function.builtin { "builtin" } else { "call" };
         lines.push(format!(
             "{verb} {}{}",
             call(function),

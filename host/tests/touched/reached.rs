@@ -54,6 +54,11 @@ fn relations_with_their_columns() {
             "SELECT id FROM s.parent",
             &["r s.parent read(id) +child +grandchild"],
         ),
+        ("SELECT id FROM ONLY s.parent", &["r s.parent read(id)"]),
+        (
+            "INSERT INTO s.parent (id) VALUES (1) RETURNING id",
+            &["r s.parent read(id) insert(id)"],
+        ),
         ("SELECT id FROM s.parts", &["p s.parts read(id)"]),
         (
             "SELECT relname FROM pg_catalog.pg_class",

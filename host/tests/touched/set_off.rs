@@ -1,7 +1,8 @@
 //! Each thing that a write sets off.
 
 use super::{effect_lines, in_transaction, sets_off};
-use wasmigrate::database::{Failure, Verb, Write};
+use wasmigrate::database::Failure;
+use wasmigrate::touched::{Verb, Write};
 
 #[test]
 fn nothing_for_a_plain_table() {

@@ -1,11 +1,12 @@
 //! The answer of the look-up, and the trees in it, made into what a caller can use.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::{Access, Child, Function, Operator, Other, Relation, Touched, Type, tree};
+use super::tree;
 use crate::database::{Failure, label};
+use crate::touched::{Access, Child, Columns, Function, Operator, Other, Relation, Touched, Type};
 
 #[derive(Deserialize)]
 pub(super) struct Answer {
@@ -66,6 +67,7 @@ impl Answer {
                 touched.entry((view, relation)).or_default();
             }
         }
+        let mut inherits = BTreeSet::new();
         let trees = self.trees.unwrap_or_default();
         for (view, body) in &trees {
             let (demands, statements) =
@@ -78,6 +80,9 @@ impl Answer {
             for demand in demands {
                 if demand.relation == *view {
                     continue;
+                }
+                if demand.inherits {
+                    inherits.insert((*view, demand.relation));
                 }
                 let access = touched.entry((*view, demand.relation)).or_default();
                 let named = |numbers: &[i32]| -> Result<Vec<Option<String>>, Failure> {
@@ -101,6 +106,7 @@ impl Answer {
         if trees.is_empty() {
             return Err(untold("what the statement touches"));
         }
+        lock_behind(&mut touched);
         let mut found = Vec::new();
         for ((view, oid), access) in touched {
             let relation = relations
@@ -113,7 +119,9 @@ impl Answer {
                 access,
                 row_security: relation.row_security,
                 extension: relation.extension.clone(),
-                children: relation.children.clone().unwrap_or_default(),
+                children: (relation.children.clone())
+                    .filter(|_| inherits.contains(&(view, oid)))
+                    .unwrap_or_default(),
                 via: via(view)?,
             });
         }
@@ -124,6 +132,25 @@ impl Answer {
             types: placed(self.types, via, |t| &mut t.via)?,
             others: placed(self.others, via, |o| &mut o.via)?,
         })
+    }
+}
+
+/// Locks the rows behind each view whose rows are locked, as the server does when it runs the statement.
+/// Source: PostgreSQL, SELECT, "The Locking Clause".
+fn lock_behind(touched: &mut BTreeMap<(u32, u32), Access>) {
+    let only_locked =
+        |access: &Access| matches!(&access.update, Columns::Some(set) if set.is_empty());
+    let mut views: Vec<u32> = (touched.iter())
+        .filter(|(_, access)| only_locked(access))
+        .map(|((_, relation), _)| *relation)
+        .collect();
+    while let Some(view) = views.pop() {
+        for ((via, relation), access) in touched.iter_mut() {
+            if *via == view && access.read != Columns::None && access.update == Columns::None {
+                access.update.add([]);
+                views.push(*relation);
+            }
+        }
     }
 }
 

@@ -45,7 +45,8 @@ fn type_label(object: &str) -> String {
 
 fn function(object: &str, via: &str) -> String {
     format!(
-        "(SELECT json_build_object('schema', {}, 'name', p.proname, 'kind', p.prokind, 'via', {via}, \
+        "(SELECT json_build_object('schema', {}, 'name', p.proname, 'kind', p.prokind, \
+            'builtin', p.oid < 16384 AND p.pronamespace = 11, 'via', {via}, \
             'arguments', coalesce((SELECT json_agg(format_type(g.type, NULL) ORDER BY g.n) \
               FROM unnest(p.proargtypes) WITH ORDINALITY AS g (type, n)), '[]'), \
             'security_definer', p.prosecdef, 'extension', {}) \
@@ -66,21 +67,23 @@ pub(super) fn touched() -> String {
             CROSS JOIN LATERAL regexp_matches(t.body, ':relid (\\d+)', 'g') AS m (found) \
             JOIN pg_rewrite r ON r.ev_class = (m.found[1])::oid AND r.rulename = '_RETURN' \
           WHERE (SELECT c.relkind FROM pg_class c WHERE c.oid = r.ev_class) = 'v' \
-        ), named (via, class, object) AS ( \
+        ), named (via, class, object, constant) AS ( \
           SELECT t.via, CASE WHEN m.found[1] = 'relid' THEN 1259 \
-              WHEN m.found[1] ~ 'type|typid' THEN 1247 ELSE 1255 END::oid, o.object::oid \
+              WHEN m.found[1] ~ 'type|typid' THEN 1247 ELSE 1255 END::oid, o.object::oid, \
+            m.found[1] = 'consttype' AND o.object::oid < 16384 \
           FROM tree t CROSS JOIN LATERAL regexp_matches(t.body, \
               ':(relid|funcid|aggfnoid|winfnoid|tsmhandler|resulttype|consttype|paramtype|typid|coltypes|funccoltypes) \
 (?:\\(o )?(\\d+(?: \\d+)*)', 'g') AS m (found) \
             CROSS JOIN LATERAL unnest(string_to_array(m.found[2], ' ')) AS o (object) \
          UNION \
-          SELECT t.via, d.refclassid, d.refobjid FROM tree t \
+          SELECT t.via, d.refclassid, d.refobjid, false FROM tree t \
             JOIN pg_depend d ON d.classid = t.class AND d.objid = t.object \
           WHERE d.refclassid <> 2615 AND d.refobjid <> t.via \
         ), ref AS MATERIALIZED ( \
           SELECT * FROM named WHERE class <> 1247 AND object <> 0 \
          UNION \
-          SELECT n.via, n.class, CASE WHEN y.typlen = -1 AND y.typelem <> 0 THEN y.typelem ELSE y.oid END \
+          SELECT n.via, n.class, CASE WHEN y.typlen = -1 AND y.typelem <> 0 THEN y.typelem ELSE y.oid END, \
+            n.constant AND y.typlen <> -1 \
           FROM named n JOIN pg_type y ON y.oid = n.object WHERE n.class = 1247 AND (n.object >= 16384 \
             OR CASE WHEN y.typlen = -1 AND y.typelem <> 0 THEN y.typelem ELSE y.oid END \
               IN (24, 2202, 2203, 2204, 2205, 2206, 3734, 3769, 4089, 4096, 4191)) \
@@ -104,20 +107,20 @@ pub(super) fn touched() -> String {
           WHERE r.class = 2617 AND EXISTS (SELECT FROM json_cast) \
         ), within (object) AS ( \
           SELECT object FROM value UNION SELECT n.object FROM within t CROSS JOIN {TYPES_WITHIN} \
-        ), found (view, reason, class, object) AS ( \
-          SELECT via, NULL, class, object FROM ref WHERE class <> 1259 \
+        ), found (view, reason, class, object, constant) AS ( \
+          SELECT via, NULL, class, object, constant FROM ref WHERE class <> 1259 \
          UNION ALL \
-          SELECT DISTINCT 0::oid, 'CHECK of domain ' || {domain}, d.refclassid, d.refobjid \
+          SELECT DISTINCT 0::oid, 'CHECK of domain ' || {domain}, d.refclassid, d.refobjid, false \
           FROM type t JOIN pg_constraint k ON k.contypid = t.object \
             JOIN pg_depend d ON d.classid = 2606 AND d.objid = k.oid \
           WHERE d.refclassid IN (1255, 2617) \
          UNION ALL \
           SELECT DISTINCT 0::oid, 'default argument of ' || format('%I.%I', {p_schema}, p.proname), \
-            d.refclassid, d.refobjid \
+            d.refclassid, d.refobjid, false \
           FROM ref r JOIN pg_proc p ON p.oid = r.object JOIN pg_depend d ON d.classid = 1255 AND d.objid = p.oid \
           WHERE r.class = 1255 AND r.object >= 16384 AND p.pronargdefaults > 0 AND d.refclassid IN (1255, 2617) \
          UNION ALL \
-          SELECT 0::oid, 'cast from ' || {source} || ' to ' || {target}, 1255::oid, j.function \
+          SELECT 0::oid, 'cast from ' || {source} || ' to ' || {target}, 1255::oid, j.function, false \
           FROM json_cast j WHERE j.source IN (SELECT object FROM within) \
         ) \
         SELECT json_build_object( \
@@ -140,7 +143,7 @@ pub(super) fn touched() -> String {
               'function', {op_function}) FROM pg_operator op WHERE op.oid = f.object))) \
             FROM found f WHERE f.class = 2617), \
           'types', (SELECT json_agg(json_build_array(f.view::bigint, (SELECT json_build_object( \
-              'schema', {y_schema}, 'name', y.typname, 'kind', y.typtype, 'extension', {y_extension}) \
+              'schema', {y_schema}, 'name', y.typname, 'kind', y.typtype, 'constant', f.constant, 'extension', {y_extension}) \
               FROM pg_type y WHERE y.oid = f.object))) FROM found f WHERE f.class = 1247), \
           'others', (SELECT json_agg(json_build_array(f.view::bigint, (SELECT json_build_object( \
               'class', i.type, 'schema', i.schema, 'name', coalesce(i.name, i.identity), \
@@ -297,6 +300,7 @@ pub(super) fn effects(server: u32) -> String {
           'tables', (SELECT json_agg(json_build_object('schema', {c_schema}, 'name', c.relname, \
               'kind', c.relkind, 'verb', w.verb, 'columns', w.cols, 'row_security', c.relrowsecurity, \
               'row_security_forced', c.relforcerowsecurity, 'partition', c.relispartition, \
+              'part', c.relispartition AND coalesce(w.way IN ('inherited', 'moved'), false), \
               'via', CASE WHEN w.way = 'inherited' THEN \
                   CASE WHEN c.relispartition THEN 'partition of ' ELSE 'child of ' END || {origin} \
                 WHEN w.way = 'moved' THEN 'row moved between the partitions of ' || {origin} \
@@ -317,7 +321,10 @@ pub(super) fn effects(server: u32) -> String {
               WHEN 1255 THEN n.refobjid ELSE (SELECT o.oprcode::oid FROM pg_operator o \
                 WHERE o.oid = n.refobjid) END AS object \
             FROM needed n WHERE n.refclassid IN (1255, 2617)) AS f), \
-          'sequences', (SELECT json_agg(json_build_object('schema', {c_schema}, 'name', c.relname, 'via', n.via)) \
+          'sequences', (SELECT json_agg(json_build_object('schema', {c_schema}, 'name', c.relname, 'via', n.via, \
+              'owned', EXISTS (SELECT FROM pg_depend o WHERE o.classid = 1259 AND o.objid = c.oid \
+                AND o.refclassid = 1259 AND o.deptype = 'a' \
+                AND o.refobjid = (SELECT a.adrelid FROM pg_attrdef a WHERE a.oid = n.object)))) \
             FROM needed n JOIN pg_class c ON c.oid = n.refobjid \
             WHERE n.class = 2604 AND n.refclassid = 1259 AND c.relkind = 'S'), \
           'others', (SELECT json_agg(json_build_object('class', i.type, 'schema', i.schema, \

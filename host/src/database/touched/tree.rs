@@ -9,6 +9,8 @@
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Demand {
     pub(super) relation: u32,
+    /// Whether what inherits from it is meant too.
+    pub(super) inherits: bool,
     /// The bits of `ACL_*`. Source: PostgreSQL, `src/include/nodes/parsenodes.h`.
     pub(super) required: u32,
     pub(super) selected: Vec<i32>,
@@ -85,6 +87,10 @@ impl<'a> Node<'a> {
             ":relid" => {
                 // zero where the entry is no relation
                 self.relation = Some(token.parse().ok()?).filter(|oid| *oid != 0);
+                return Some(());
+            }
+            ":inh" => {
+                self.demand.inherits = token == "true";
                 return Some(());
             }
             ":requiredPerms" => {

@@ -54,6 +54,13 @@ pub enum Need {
     },
     /// A type of a user's, or of an extension's in its schema.
     Type(Name),
+    /// A type that belongs to an extension: the type itself, or that extension in its schema.
+    ExtensionType {
+        /// The extension.
+        extension: Ident,
+        /// The type.
+        name: Name,
+    },
 }
 
 /// What an object is that a statement names without naming what it belongs to.
@@ -96,7 +103,7 @@ impl Need {
             Need::Columns { kind, .. } | Need::Owner { kind, .. } => *kind,
             Need::Call { .. } => Kind::Call,
             Need::Extension(_) | Need::ExtensionObject { .. } => Kind::Extension,
-            Need::Type(_) => Kind::UseType,
+            Need::Type(_) | Need::ExtensionType { .. } => Kind::UseType,
         }
     }
 
@@ -132,6 +139,13 @@ impl Need {
                 of_kind.any(|grant| grant.subject.name() == Some(name))
                     || grants.iter().any(|grant| in_schema(grant, name))
             }
+            Need::ExtensionType { extension, name } => {
+                of_kind.any(|grant| grant.subject.name() == Some(name))
+                    || (grants.iter()).any(|grant| {
+                        matches!(&grant.subject, Subject::Extension(granted, schema)
+                            if granted == extension && *schema == name.schema)
+                    })
+            }
         }
     }
 
@@ -140,7 +154,9 @@ impl Need {
         match self {
             Need::Grant(grant) => Some(grant.to_string()),
             Need::Columns { kind, table, .. } => Some(Grant::on(*kind, table.clone()).to_string()),
-            Need::Type(name) => Some(Grant::on(Kind::UseType, name.clone()).to_string()),
+            Need::Type(name) | Need::ExtensionType { name, .. } => {
+                Some(Grant::on(Kind::UseType, name.clone()).to_string())
+            }
             _ => None,
         }
     }
@@ -203,7 +219,7 @@ impl fmt::Display for Need {
             Need::ExtensionObject { object, name } => {
                 write!(f, "extension ? in {} ({object} {name})", name.schema)
             }
-            Need::Type(name) => write!(f, "use-type {name}"),
+            Need::Type(name) | Need::ExtensionType { name, .. } => write!(f, "use-type {name}"),
         }
     }
 }

@@ -52,6 +52,9 @@ const PHRASES: &[&str] = &[
     "timestamp without time zone",
 ];
 
+/// The type of one byte, which the quotes tell from `character`.
+const ONE_BYTE: &str = "\"char\"";
+
 impl ArgType {
     /// Reads a type.
     pub fn read(line: &mut Line<'_>) -> Result<Self> {
@@ -66,6 +69,9 @@ impl ArgType {
 
 fn base(line: &mut Line<'_>) -> Result<Base> {
     let start = line.at();
+    if line.take(ONE_BYTE) {
+        return Ok(Base::BuiltIn(ONE_BYTE.to_owned()));
+    }
     let first = line.ident()?;
     if !line.take(".") {
         let name = first.as_str();
@@ -104,6 +110,19 @@ pub struct Signature {
 }
 
 impl Signature {
+    /// The signature of a function whose arguments are of these types, as `format_type` prints them.
+    pub fn of(function: Name, arguments: &[String]) -> Result<Self> {
+        let read = |text: &String| {
+            let mut line = Line::new(text)?;
+            let argument = ArgType::read(&mut line)?;
+            line.end().map(|()| argument)
+        };
+        Ok(Signature {
+            function,
+            arguments: arguments.iter().map(read).collect::<Result<_>>()?,
+        })
+    }
+
     /// Reads a function and its arguments.
     pub fn read(line: &mut Line<'_>) -> Result<Self> {
         let function = line.name()?;
@@ -145,10 +164,48 @@ mod tests {
             ),
             ("app.\"F\"(public.mood[])", "app.\"F\"(public.mood[])"),
             ("public.f(pg_catalog.regclass)", "public.f(regclass)"),
+            (
+                "public.f(\"char\"[], char)",
+                "public.f(\"char\"[], character)",
+            ),
         ] {
             let mut line = Line::new(text).unwrap();
             assert_eq!(Signature::read(&mut line).unwrap().to_string(), shown);
             line.end().unwrap();
+        }
+    }
+
+    /// What `format_type` prints of `pg_proc.proargtypes` is what a line of a manifest comes to.
+    #[test]
+    fn the_servers_types_are_those_of_a_line() {
+        for (printed, written) in [
+            ("integer[]", "int4[]"),
+            ("character varying", "varchar"),
+            ("character varying[]", "varchar[]"),
+            ("character", "char"),
+            ("\"char\"", "\"char\""),
+            ("timestamp with time zone", "timestamptz"),
+            ("time without time zone[]", "time[]"),
+            ("bit varying", "varbit"),
+            ("double precision", "float8"),
+            ("s.\"Mood\"[]", "s.\"Mood\"[]"),
+            ("\"S\".\"a b\"", "\"S\".\"a b\""),
+            ("anyelement", "anyelement"),
+        ] {
+            let function = Name::new("public", "f").unwrap();
+            let signature = Signature::of(function, &[printed.to_owned()]).unwrap();
+            let text = format!("public.f({written})");
+            let mut line = Line::new(&text).unwrap();
+            assert_eq!(Signature::read(&mut line), Ok(signature.clone()), "{text}");
+            assert_eq!(signature.to_string(), format!("public.f({printed})"));
+        }
+        for printed in [
+            "s.m\u{f6}od",
+            "integer, text",
+            "information_schema.sql_identifier",
+        ] {
+            let function = Name::new("public", "f").unwrap();
+            assert!(Signature::of(function, &[printed.to_owned()]).is_err());
         }
     }
 

@@ -13,7 +13,7 @@ use crate::guard::grants::{Grant, Kind, Need, Subject};
 
 /// Functions that draw from or set the sequence that their first argument names.
 /// Source: PostgreSQL, "Sequence Manipulation Functions".
-const OF_SEQUENCES: &[&str] = &["currval", "nextval", "setval"];
+pub const OF_SEQUENCES: &[&str] = &["currval", "nextval", "setval"];
 
 /// Functions whose first argument of several may name a text-search object.
 /// Source: PostgreSQL, "Text Search Functions and Operators".

@@ -12,7 +12,7 @@ use crate::guard::grants::Kind;
 use crate::guard::grants::name::Name;
 
 /// The built-in methods of sampling. Source: PostgreSQL, `SELECT`, TABLESAMPLE.
-const SAMPLING: &[&str] = &["bernoulli", "system"];
+pub const SAMPLING: &[&str] = &["bernoulli", "system"];
 
 /// A level of a statement, and the level around it, which is all that a sub-select sees of it
 /// where LATERAL is not written.

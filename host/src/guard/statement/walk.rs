@@ -12,7 +12,7 @@ use crate::guard::grants::name::{Ident, Name, forbidden_schema};
 use crate::guard::grants::{Action, Grant, Kind, Need, Subject};
 
 /// The most reasons that are listed for one statement.
-const MAX_DENIALS: usize = 32;
+pub const MAX_DENIALS: usize = 32;
 
 /// Why a relation's schema must be written.
 pub const UNQUALIFIED: &str = "name its schema; the search path holds pg_catalog alone";
@@ -263,12 +263,17 @@ pub fn string(node: &Node) -> Option<&str> {
 
 /// Foreign text for a message: escaped and shortened.
 pub fn shown(text: &str) -> String {
+    escaped(text, 100)
+}
+
+/// Foreign text for a message, of that many characters at most.
+pub fn escaped(text: &str, most: usize) -> String {
     let mut short: String = text
         .chars()
-        .take(100)
+        .take(most)
         .flat_map(char::escape_debug)
         .collect();
-    if text.chars().nth(100).is_some() {
+    if text.chars().nth(most).is_some() {
         short.push_str("...");
     }
     short.replace("\\\"", "\"").replace("\\'", "'")
