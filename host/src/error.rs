@@ -126,6 +126,10 @@ codes! {
         "The migration read more rows than allowed. `rows` in [limits]; default 100000000.";
     LimitRowBytes "limit-row-bytes" 7
         "One batch of rows is larger than allowed. `row-bytes` in [limits]; default 64MiB.";
+    LimitStatements "limit-statements" 7
+        "The migration ran more statements and checks than allowed. `statements` in [limits]; default 1000000.";
+    LimitWallTime "limit-wall-time" 7
+        "The run took longer than allowed, the server's time with it; the server was asked to stop. `wall-time` in [limits]; default 1day.";
     LimitLogBytes "limit-log-bytes" 7
         "The migration logged more than allowed. `log-bytes` in [limits]; default 1MiB.";
 

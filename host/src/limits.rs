@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::toml_text::Document;
 
 const MIB: u64 = 1024 * 1024;
+const DAY: u64 = 24 * 60 * 60;
 
 /// What a migration may use up. The defaults suit nearly every migration; an author raises a limit in
 /// `[limits]`, up to its maximum, and a reviewer sees it.
@@ -17,7 +18,8 @@ const MIB: u64 = 1024 * 1024;
 pub struct Limits {
     /// `memory`: bytes of linear memory, of all memories together. Default 256MiB, at most 2GiB.
     pub memory: u64,
-    /// `guest-time`: how long the guest's own code may compute, the server's time apart. Default 60s, at most 1h.
+    /// `guest-time`: how long the guest's own code may compute, with what the host takes to judge its statements
+    /// and without the server's time. Default 60s, at most 1h.
     pub guest_time: Duration,
     /// `stack`: bytes of the guest's call stack. Default 1MiB, at most 8MiB.
     pub stack: u64,
@@ -29,6 +31,10 @@ pub struct Limits {
     pub rows: u64,
     /// `row-bytes`: bytes of one batch of rows. Default 64MiB, at most 512MiB.
     pub row_bytes: u64,
+    /// `statements`: statements and checks in a run. Default 1 million, at most 1 billion.
+    pub statements: u64,
+    /// `wall-time`: how long a run may take in all, the server's time with it. Default 1day, at most 30days.
+    pub wall_time: Duration,
     /// `log-bytes`: bytes of log messages and findings in a run, with a line's end each. Default 1MiB, at most 64MiB.
     pub log_bytes: u64,
 }
@@ -43,22 +49,23 @@ impl Limits {
         handles: 4096,
         rows: 1_000_000_000_000,
         row_bytes: 512 * MIB,
+        statements: 1_000_000_000,
+        wall_time: Duration::from_secs(30 * DAY),
         log_bytes: 64 * MIB,
     };
 
     /// Every limit as its key and its value in the manifest's notation.
-    pub fn shown(&self) -> [(&'static str, String); 8] {
+    pub fn shown(&self) -> [(&'static str, String); 10] {
         [
             ("memory", size(self.memory)),
-            (
-                "guest-time",
-                humantime::format_duration(self.guest_time).to_string(),
-            ),
+            ("guest-time", time(self.guest_time)),
             ("stack", size(self.stack)),
             ("call-bytes", size(self.call_bytes)),
             ("handles", self.handles.to_string()),
             ("rows", self.rows.to_string()),
             ("row-bytes", size(self.row_bytes)),
+            ("statements", self.statements.to_string()),
+            ("wall-time", time(self.wall_time)),
             ("log-bytes", size(self.log_bytes)),
         ]
     }
@@ -74,6 +81,8 @@ impl Default for Limits {
             handles: 64,
             rows: 100_000_000,
             row_bytes: 64 * MIB,
+            statements: 1_000_000,
+            wall_time: Duration::from_secs(DAY),
             log_bytes: MIB,
         }
     }
@@ -95,6 +104,11 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
+/// A duration as the manifest writes it.
+pub fn time(time: Duration) -> String {
+    humantime::format_duration(time).to_string()
+}
+
 /// The table as it is written.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -106,6 +120,8 @@ pub(crate) struct RawLimits {
     handles: Option<Spanned<i64>>,
     rows: Option<Spanned<i64>>,
     row_bytes: Option<Spanned<String>>,
+    statements: Option<Spanned<i64>>,
+    wall_time: Option<Spanned<String>>,
     log_bytes: Option<Spanned<String>>,
 }
 
@@ -127,24 +143,23 @@ impl RawLimits {
             let parse = |count: &i64| u64::try_from(*count).map_err(|_| "the limit is negative");
             limit(document, raw, default, max, parse, u64::to_string)
         };
+        let timed = |raw: &Option<Spanned<String>>, default, max| {
+            let parse = |text: &String| {
+                humantime::parse_duration(text)
+                    .map_err(|_| "a duration is written like 90s, 5m or 1h")
+            };
+            limit(document, raw, default, max, parse, |value| time(*value))
+        };
         Ok(Limits {
             memory: sized(&self.memory, default.memory, max.memory)?,
-            guest_time: limit(
-                document,
-                &self.guest_time,
-                default.guest_time,
-                max.guest_time,
-                |text| {
-                    humantime::parse_duration(text)
-                        .map_err(|_| "a duration is written like 90s, 5m or 1h")
-                },
-                |time| humantime::format_duration(*time).to_string(),
-            )?,
+            guest_time: timed(&self.guest_time, default.guest_time, max.guest_time)?,
             stack: sized(&self.stack, default.stack, max.stack)?,
             call_bytes: sized(&self.call_bytes, default.call_bytes, max.call_bytes)?,
             handles: counted(&self.handles, default.handles, max.handles)?,
             rows: counted(&self.rows, default.rows, max.rows)?,
             row_bytes: sized(&self.row_bytes, default.row_bytes, max.row_bytes)?,
+            statements: counted(&self.statements, default.statements, max.statements)?,
+            wall_time: timed(&self.wall_time, default.wall_time, max.wall_time)?,
             log_bytes: sized(&self.log_bytes, default.log_bytes, max.log_bytes)?,
         })
     }
@@ -206,6 +221,8 @@ mod tests {
             ("handles", "4096", "4097"),
             ("rows", "1000000000000", "1000000000001"),
             ("row-bytes", "\"512MiB\"", "\"536870913B\""),
+            ("statements", "1000000000", "1000000001"),
+            ("wall-time", "\"30days\"", "\"2592001s\""),
             ("log-bytes", "\"64MiB\"", "\"65MiB\""),
         ] {
             assert!(read(&format!("{key} = {at}")).is_ok(), "{key}");

@@ -189,6 +189,17 @@ fn rows_end_at_their_number() {
 }
 
 #[test]
+fn statements_end_at_their_number() {
+    passes("statement-flood");
+    fails("statement-flood");
+}
+
+#[test]
+fn a_statement_without_end_ends_with_the_time_of_its_run() {
+    fails("endless-statement");
+}
+
+#[test]
 fn a_panic_shows_its_message_and_place() {
     fails("panic");
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::Ran;
-use super::watch::{ASK, Asking, interrupted, watched};
+use super::watch::{ASK, Asking, Halt, interrupted, watched};
 use super::workplace::{Workplace, given_up};
 use crate::database::history::{self, Kept};
 use crate::database::locks::{self, Holder};
@@ -182,6 +182,7 @@ impl Workplace<'_> {
         begun.map_err(|failure| {
             Failed::Final(failure.error(Code::Internal, "failed to begin a transaction"))
         })?;
+        let most = job.limits.wall_time;
         let running = sandbox::run(prepared, session, job);
         let observer = self.observer.as_ref();
         let asking = self.ledger.as_ref().map(|ledger| Asking {
@@ -191,6 +192,7 @@ impl Workplace<'_> {
         });
         let (ended, blockers) = watched(
             running,
+            most,
             &mut self.signals,
             asking,
             self.backend.pid,
@@ -198,11 +200,14 @@ impl Workplace<'_> {
         )
         .await;
         match ended {
-            Some(ended) => Ok((ended, blockers)),
-            None => {
+            Ok(ended) => Ok((ended, blockers)),
+            Err(halt) => {
                 // the guest and its session are dropped; the server is asked to stop as well
                 let _ = self.canceller.cancel().await;
-                Err(Failed::Final(interrupted()))
+                Err(Failed::Final(match halt {
+                    Halt::Signal => interrupted(),
+                    Halt::TooLong => sandbox::took_too_long(most),
+                }))
             }
         }
     }

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::Observer;
 use crate::database::Session;
@@ -68,16 +68,27 @@ pub fn interrupted() -> Error {
     .hint("run again to go on; what was committed before stays")
 }
 
-/// Does the work while it is asked, on another session, who blocks the backend `pid`. None where a
-/// signal came first; the work is then dropped. With it come the last blockers that were seen.
+/// Why work was dropped before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Halt {
+    /// A signal came.
+    Signal,
+    /// It took too long.
+    TooLong,
+}
+
+/// Does the work while it is asked, on another session, who blocks the backend `pid`. It is dropped where a
+/// signal comes first, or where it takes longer than `most`. With it come the last blockers that were seen.
 pub async fn watched<T>(
     work: impl Future<Output = T>,
+    most: Duration,
     signals: &mut Signals,
     asking: Option<Asking<'_>>,
     pid: i32,
     observer: &dyn Observer,
-) -> (Option<T>, Vec<Holder>) {
+) -> (Result<T, Halt>, Vec<Holder>) {
     let mut work = pin!(work);
+    let mut too_long = pin!(sleep(most));
     let mut ticks = interval(asking.as_ref().map_or(ASK, |asking| asking.every));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.reset();
@@ -85,8 +96,9 @@ pub async fn watched<T>(
     loop {
         tokio::select! {
             biased;
-            () = signals.heard() => return (None, seen),
-            done = &mut work => return (Some(done), seen),
+            () = signals.heard() => return (Err(Halt::Signal), seen),
+            done = &mut work => return (Ok(done), seen),
+            () = &mut too_long => return (Err(Halt::TooLong), seen),
             _ = ticks.tick(), if asking.is_some() => {
                 let Some(asking) = &asking else { continue };
                 // a failed question is no reason to disturb the work

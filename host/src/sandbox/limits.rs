@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use wasmtime::{CallHook, ResourceLimiter};
 
 use crate::error::{Code, Error};
-use crate::limits::{Limits, size};
+use crate::limits::{Limits, size, time};
 
 /// Ends the guest at once; it does not get to see why.
 #[derive(Debug, Clone)]
@@ -38,6 +38,12 @@ pub fn exceeded(code: Code, what: &str, key: &str, limit: &str) -> Error {
     ))
 }
 
+/// The run took longer than its `wall-time`.
+pub fn took_too_long(most: Duration) -> Error {
+    let what = "takes longer than allowed";
+    exceeded(Code::LimitWallTime, what, "wall-time", &time(most))
+}
+
 /// What a guest uses up, counted on the host's side.
 #[derive(Debug)]
 pub struct Meter {
@@ -45,6 +51,7 @@ pub struct Meter {
     guest_time: Duration,
     guest_since: Option<Instant>,
     rows: u64,
+    statements: u64,
     log_bytes: u64,
     memory: u64,
     table_elements: usize,
@@ -58,6 +65,7 @@ impl Meter {
             guest_time: Duration::ZERO,
             guest_since: None,
             rows: 0,
+            statements: 0,
             log_bytes: 0,
             memory: 0,
             table_elements: 0,
@@ -90,13 +98,34 @@ impl Meter {
         if self.guest_time + running <= self.limits.guest_time {
             return Ok(());
         }
-        let limit = humantime::format_duration(self.limits.guest_time).to_string();
+        let limit = time(self.limits.guest_time);
         Err(Stop::Failed(exceeded(
             Code::LimitGuestTime,
             "computes longer than allowed",
             "guest-time",
             &limit,
         )))
+    }
+
+    /// Counts what the host took over something of the guest's making as the guest's own time.
+    pub fn add_time(&mut self, taken: Duration) -> Result<(), Stop> {
+        self.guest_time = self.guest_time.saturating_add(taken);
+        self.check_time()
+    }
+
+    /// Counts a statement or a check.
+    pub fn add_statement(&mut self) -> Result<(), Error> {
+        self.statements = self.statements.saturating_add(1);
+        if self.statements <= self.limits.statements {
+            return Ok(());
+        }
+        let limit = self.limits.statements.to_string();
+        Err(exceeded(
+            Code::LimitStatements,
+            "runs more statements than allowed",
+            "statements",
+            &limit,
+        ))
     }
 
     /// Counts rows that were read.
@@ -177,6 +206,7 @@ mod tests {
     fn meter() -> Meter {
         Meter::new(Limits {
             rows: 10,
+            statements: 1,
             log_bytes: 10,
             memory: 65_536,
             ..Limits::default()
@@ -188,6 +218,9 @@ mod tests {
         let mut meter = meter();
         assert!(meter.add_rows(10).is_ok());
         assert_eq!(meter.add_rows(1).unwrap_err().code(), Code::LimitRows);
+        assert!(meter.add_statement().is_ok());
+        let error = meter.add_statement().unwrap_err();
+        assert_eq!(error.code(), Code::LimitStatements);
         assert!(meter.add_log(9).is_ok());
         assert_eq!(meter.add_log(0).unwrap_err().code(), Code::LimitLogBytes);
         assert!(meter.memory_growing(0, 65_535, None).unwrap());
@@ -204,11 +237,13 @@ mod tests {
             guest_time: Duration::from_millis(1),
             ..Limits::default()
         });
+        assert!(meter.add_time(Duration::from_millis(1)).is_ok());
         meter.hook(CallHook::CallingHost);
         std::thread::sleep(Duration::from_millis(5));
         assert!(meter.check_time().is_ok());
         meter.hook(CallHook::ReturningFromHost);
         std::thread::sleep(Duration::from_millis(5));
         assert!(meter.check_time().is_err());
+        assert!(meter.add_time(Duration::ZERO).is_err());
     }
 }

@@ -18,6 +18,7 @@ mod talk;
 mod walls;
 
 pub use engine::{Compiler, Prepared};
+pub use limits::took_too_long;
 pub use run::{Ended, Job, Verdict, run};
 pub use talk::{Events, Level};
 

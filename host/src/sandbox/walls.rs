@@ -1,13 +1,15 @@
 //! What stands between a guest's statement and the server: the guard's judgement, and what a refusal says.
 
+use std::time::Instant;
+
 use super::state::{Answer, Fault, State, excerpt};
 use super::talk::cut;
 use super::wit::types;
 use crate::error::{Code, Error};
 use crate::finding::Finding;
-use crate::guard::Refusal;
 use crate::guard::grants::{Grant, Need};
 use crate::guard::statement::Class;
+use crate::guard::{Guard, Refusal};
 use crate::migration::Mode;
 
 /// How many grants a refusal lists.
@@ -16,7 +18,7 @@ const MOST_SHOWN: usize = 20;
 impl State {
     /// What a statement is, if it may run.
     pub(super) fn judge(&mut self, sql: &str) -> Answer<Class> {
-        let class = match self.guard.judge(sql) {
+        let class = match self.timed(|guard| guard.judge(sql))? {
             Ok(class) => class,
             Err(refusal) => return Err(self.refused(sql, &refusal)),
         };
@@ -43,15 +45,25 @@ impl State {
 
     /// Whether the expressions of a query that is only planned are allowed.
     pub(super) fn judge_expressions(&mut self, sql: &str) -> Answer<()> {
-        match self.guard.judge_expressions(sql) {
+        match self.timed(|guard| guard.judge_expressions(sql))? {
             Ok(()) => Ok(()),
             Err(refusal) => Err(self.refused(sql, &refusal)),
         }
     }
 
+    /// Counts what is asked of the guard as a statement, and the time that the guard takes as the guest's: a text of a
+    /// megabyte takes seconds to analyse.
+    fn timed<T>(&mut self, ask: impl FnOnce(&mut Guard) -> T) -> Answer<T> {
+        self.meter.add_statement().map_err(Fault::limit)?;
+        let since = Instant::now();
+        let judged = ask(&mut self.guard);
+        let charged = self.meter.add_time(since.elapsed());
+        charged.map(|()| judged).map_err(Fault::Stop)
+    }
+
     /// Whether the host's own checks may tell the guest what the catalog says.
     pub(super) fn judge_catalog(&mut self, question: &str) -> Answer<()> {
-        match self.guard.grants(Need::Grant(Grant::catalog())) {
+        match self.timed(|guard| guard.grants(Need::Grant(Grant::catalog())))? {
             Ok(()) => Ok(()),
             Err(refusal) => Err(self.refused(question, &refusal)),
         }

@@ -23,6 +23,8 @@ pub const FAILING: &[(&str, &str, i32, &str, &str)] = &[
     ("lying-columns", "lie=huge-length", 6, "call-unsupported", "where the batch has 4294967295 rows"),
     ("handle-hoarder", "amount=past-limit", 7, "limit-handles", "handles = 16"),
     ("row-flood", "amount=past-limit", 7, "limit-rows", "rows = 1000"),
+    ("statement-flood", "amount=past-limit", 7, "limit-statements", "statements = 100"),
+    ("endless-statement", "", 7, "limit-wall-time", "wall-time = 1s"),
     ("swallowed-error", "", 6, "statement-failed", "SQLSTATE: 23502"),
     ("ok-after-failed-statement", "", 6, "statement-failed", "SQLSTATE: 23502"),
     ("rows-open-ddl", "", 6, "rows-open", "drain or drop the rows first"),
@@ -51,6 +53,7 @@ pub const WITHIN: &[(&str, &str)] = &[
     ("log-flood", "amount=at-limit"),
     ("handle-hoarder", "amount=at-limit"),
     ("row-flood", "amount=at-limit"),
+    ("statement-flood", "amount=at-limit"),
 ];
 
 /// The guests that have a test of their own.
