@@ -3,6 +3,7 @@
 use super::state::{Answer, Fault, State, excerpt};
 use super::talk::cut;
 use super::wit::types;
+use crate::database;
 use crate::error::{Code, Error};
 use crate::finding::Finding;
 use crate::guard::Refusal;
@@ -14,8 +15,13 @@ use crate::migration::Mode;
 const MOST_SHOWN: usize = 20;
 
 impl State {
-    /// What a statement is, if it may run.
-    pub(super) fn judge(&mut self, sql: &str) -> Answer<Class> {
+    /// What a statement is, if it may run. Every text of a guest's that the server will run passes here, before
+    /// anything of it is sent; what asks the server itself about it stands behind the judgement of its text.
+    pub(super) async fn admit(&mut self, sql: &str) -> Answer<Class> {
+        self.judge(sql)
+    }
+
+    fn judge(&mut self, sql: &str) -> Answer<Class> {
         let class = match self.guard.judge(sql) {
             Ok(class) => class,
             Err(refusal) => return Err(self.refused(sql, &refusal)),
@@ -34,8 +40,8 @@ impl State {
     }
 
     /// Whether a check may run this query, which must only select.
-    pub(super) fn judge_check(&mut self, sql: &str) -> Answer<()> {
-        match self.judge(sql)? {
+    pub(super) async fn admit_check(&mut self, sql: &str) -> Answer<()> {
+        match self.admit(sql).await? {
             Class::Query => Ok(()),
             _ => Err(Fault::denied("a check takes a query that only selects")),
         }
@@ -55,6 +61,29 @@ impl State {
             Ok(()) => Ok(()),
             Err(refusal) => Err(self.refused(question, &refusal)),
         }
+    }
+
+    /// The server refused the run role what no grant gave it: a function's body or a trigger's, for example.
+    pub(super) fn denied_by_server(&mut self, sql: &str, refusal: &database::Refusal) -> Fault {
+        let phase = self.phase;
+        let statement = excerpt(sql);
+        let clean = |text: &str| cut(text).replace('\0', "\u{fffd}");
+        self.findings.push(Finding {
+            kind: "grant",
+            subject: clean(&statement),
+            expected: format!("what {phase} is granted"),
+            seen: clean(&refusal.message),
+            met: false,
+        });
+        let what = format!("failed to run `{statement}`: it does more than {phase} is granted");
+        let error = Error::new(Code::GrantDenied, what)
+            .cause(&refusal.message)
+            .server(refusal.report())
+            .hint(format!(
+                "if it is meant to do this, grant what the server names to `{phase}` in [grants] of its \
+                 migration.toml and build it again"
+            ));
+        Fault::failed(error, types::Error::Denied(refusal.message.clone()))
     }
 
     /// The guest is told; the operator sees the statement, what it needs, what was granted and what to do.
