@@ -33,6 +33,7 @@ const ROWS: u64 = 1_000_000;
 struct Silent;
 
 impl Events for Silent {
+    fn unconfined(&self, _why: &str) {}
     fn log(&self, _: Level, _: &str) {}
     fn progress(&self, _: u64, _: u64) {}
     fn finding(&self, _: &Finding) {}

@@ -51,6 +51,8 @@ async fn each_privilege_is_what_was_granted() {
                 "DELETE FROM public.patients WHERE id = 1",
                 "INSERT INTO \"inner\".t VALUES (1)",
                 "SELECT nextval('public.numbers')",
+                "SELECT currval('public.numbers')",
+                "SELECT setval('public.numbers', 1)",
                 "SELECT public.answer(1)",
             ],
         )
@@ -71,7 +73,6 @@ async fn each_privilege_is_what_was_granted() {
                 "SELECT * FROM public.patients FOR UPDATE",
                 "SELECT * FROM \"inner\".t",
                 "SELECT * FROM public.secret",
-                "SELECT setval('public.numbers', 1)",
                 "SELECT nextval('public.logs_id_seq')",
                 "SELECT * FROM wasmigrate.history",
                 "INSERT INTO wasmigrate.history VALUES (1)",

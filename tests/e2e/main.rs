@@ -30,6 +30,7 @@ mod processes;
 mod project;
 mod records;
 mod requirements;
+mod role;
 mod rows;
 mod settings;
 mod support;

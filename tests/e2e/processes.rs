@@ -125,7 +125,7 @@ pub fn until(database: &Database, sql: &str) -> String {
 pub fn slow_insertions(database: &Database, seconds: u32) {
     database.sql(&format!(
         "CREATE TABLE public.slow AS SELECT {seconds} AS seconds;
-         CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+         CREATE FUNCTION public.slow() RETURNS trigger SECURITY DEFINER LANGUAGE plpgsql AS $$ BEGIN
              PERFORM pg_catalog.set_config('client_connection_check_interval', '0', false);
              PERFORM pg_catalog.pg_sleep(seconds) FROM public.slow;
              RETURN NULL;

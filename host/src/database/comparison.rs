@@ -21,9 +21,11 @@
 //! Source: PostgreSQL, "System Catalogs", "System Columns", `pg_identify_object`.
 
 mod catalogs;
+mod explained;
 mod questions;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -32,6 +34,7 @@ use tokio_postgres::Statement;
 
 use super::failure::Failure;
 use super::session::Session;
+pub use explained::unexplained;
 use questions::Side;
 
 /// A difference between the catalog with and without this transaction.
@@ -59,6 +62,17 @@ pub enum How {
     Removed,
     /// Another owner, another ACL, another definition: these fields of its row differ.
     Changed(Vec<String>),
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Change { class, what, .. } = self;
+        match &self.how {
+            How::Added => write!(f, "{class} {what} is new"),
+            How::Removed => write!(f, "{class} {what} is gone"),
+            How::Changed(fields) => write!(f, "{class} {what} has another {}", fields.join(", ")),
+        }
+    }
 }
 
 /// What an object belongs to, so that the grant for that explains it.

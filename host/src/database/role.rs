@@ -24,6 +24,7 @@
 //!
 //! Source: PostgreSQL, "Privileges", "Role Membership", "SET ROLE", "DROP OWNED".
 
+mod granted;
 mod lookup;
 mod owner;
 mod script;
@@ -78,7 +79,7 @@ pub struct Routine {
 pub struct Privileges {
     /// On tables.
     pub tables: Vec<TablePrivilege>,
-    /// USAGE on sequences, as schema and name.
+    /// USAGE and UPDATE on sequences, to draw and to set values, as schema and name.
     pub sequences: Vec<(String, String)>,
     /// EXECUTE on functions.
     pub routines: Vec<Routine>,

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::pin::pin;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use futures_util::TryStreamExt as _;
 use tokio_postgres::types::{ToSql, Type};
@@ -40,8 +41,8 @@ pub enum Reading {
 pub struct Session {
     connection: Connection,
     row_bytes: usize,
-    cursors_made: u32,
-    cursors_open: usize,
+    cursors_made: AtomicU32,
+    cursors_open: AtomicUsize,
     lookups: Lookups,
     /// What the catalog comparison has asked it.
     pub(super) asked: Asked,
@@ -58,6 +59,11 @@ impl Rows {
     /// How many rows the statement affected, where it was run at once.
     pub fn affected(&self) -> u64 {
         self.affected
+    }
+
+    /// Whether the next batch is still to be read from the server.
+    pub fn on_server(&self) -> bool {
+        matches!(self.source, Source::Cursor { .. })
     }
 }
 
@@ -77,8 +83,8 @@ impl Session {
         Session {
             connection,
             row_bytes: usize::MAX,
-            cursors_made: 0,
-            cursors_open: 0,
+            cursors_made: AtomicU32::new(0),
+            cursors_open: AtomicUsize::new(0),
             lookups: Lookups::default(),
             asked: Asked::default(),
         }
@@ -115,12 +121,37 @@ impl Session {
 
     /// How many results are open on the server.
     pub fn cursors_open(&self) -> usize {
-        self.cursors_open
+        self.cursors_open.load(Ordering::Relaxed)
+    }
+
+    /// A name for a cursor or a prepared statement that no other has.
+    fn new_name(&self) -> String {
+        let number = self.cursors_made.fetch_add(1, Ordering::Relaxed) + 1;
+        format!("wasmigrate_{number}")
     }
 
     /// Runs the host's own statements, several in one round trip. Never give it a guest's text.
     pub async fn batch(&self, sql: &str) -> Result<(), Failure> {
         Ok(self.client().batch_execute(sql).await?)
+    }
+
+    /// Sends statements of the host's ahead of a request and behind it, all at once; the server answers in order
+    /// and does nothing more once one has failed. Where the request is several, `behind` follows the first.
+    pub async fn between<T>(
+        &self,
+        ahead: &str,
+        request: impl Future<Output = Result<T, Failure>>,
+        behind: &str,
+    ) -> Result<T, Failure> {
+        let send = async |sql: &str| match sql {
+            "" => Ok(()),
+            sql => self.batch(sql).await,
+        };
+        let (before, done, after) = tokio::join!(biased; send(ahead), request, send(behind));
+        before?;
+        let done = done?;
+        after?;
+        Ok(done)
     }
 
     /// Runs the host's own statement that returns one text at most, with text parameters, in one round trip.
@@ -164,7 +195,7 @@ impl Session {
 
     /// Opens the result of one statement.
     pub async fn query(
-        &mut self,
+        &self,
         sql: &str,
         params: &[Value],
         reading: Reading,
@@ -180,11 +211,10 @@ impl Session {
         let mut affected = 0;
         let source = match reading {
             Reading::Cursor => {
-                self.cursors_made += 1;
-                let name = format!("wasmigrate_{}", self.cursors_made);
+                let name = self.new_name();
                 let declare = format!("DECLARE {name} NO SCROLL CURSOR FOR {sql}");
                 self.execute(&declare, params).await?;
-                self.cursors_open += 1;
+                self.cursors_open.fetch_add(1, Ordering::Relaxed);
                 Source::Cursor {
                     name,
                     shape,
@@ -201,7 +231,7 @@ impl Session {
     }
 
     /// The next batch of a result, none at its end; the server's side is then closed.
-    pub async fn next(&mut self, rows: &mut Rows) -> Result<Option<Batch>, Failure> {
+    pub async fn next(&self, rows: &mut Rows) -> Result<Option<Batch>, Failure> {
         let batch = match &mut rows.source {
             Source::Buffered(batches) => return Ok(batches.pop_front()),
             Source::Cursor { name, shape, fetch } => {
@@ -228,10 +258,10 @@ impl Session {
     }
 
     /// Closes a result; closing it twice is nothing.
-    pub async fn close(&mut self, rows: &mut Rows) -> Result<(), Failure> {
+    pub async fn close(&self, rows: &mut Rows) -> Result<(), Failure> {
         let ended = Source::Buffered(VecDeque::new());
         if let Source::Cursor { name, .. } = std::mem::replace(&mut rows.source, ended) {
-            self.cursors_open -= 1;
+            self.cursors_open.fetch_sub(1, Ordering::Relaxed);
             self.batch(&format!("CLOSE {name}")).await?;
         }
         Ok(())
@@ -295,7 +325,7 @@ impl Session {
     }
 
     async fn buffer(
-        &mut self,
+        &self,
         shape: &Shape,
         sql: &str,
         params: &[Value],
@@ -311,8 +341,7 @@ impl Session {
         }
         // only the simple protocol gives every type as text, and it takes no parameters. PREPARE itself goes
         // by the extended protocol, which refuses a second statement; EXECUTE holds literals of the host's
-        self.cursors_made += 1;
-        let name = format!("wasmigrate_{}", self.cursors_made);
+        let name = self.new_name();
         self.execute(&format!("PREPARE {name} AS {sql}"), &[])
             .await?;
         let literals: Vec<String> = params.iter().map(Value::literal).collect();

@@ -2,6 +2,8 @@
 //! nobody else writes the history.
 
 mod ledger;
+mod pins;
+mod settle;
 mod transaction;
 mod watch;
 mod workplace;

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::Ran;
+use super::pins::pins;
+use super::settle::End;
 use super::watch::{ASK, Asking, Halt, interrupted, watched};
 use super::workplace::{Workplace, given_up};
-use crate::database::history::{self, Kept};
-use crate::database::locks::{self, Holder};
+use crate::database::history::Kept;
+use crate::database::locks::Holder;
 use crate::database::runs::Event;
-use crate::database::{Failure, Session};
+use crate::database::{Failure, Session, role};
 use crate::error::{Code, Error, Result};
 use crate::finding::Finding;
 use crate::migration::{Migration, Mode, Phase};
@@ -20,34 +22,11 @@ const ATTEMPTS: u32 = 6;
 /// The pause before the second attempt; each later one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
-/// Everything that could make the same statement mean something else is set at the beginning of each
-/// transaction, whatever the server, the database and the role have it at.
-const PINS: &str = "\
-    SET LOCAL search_path = pg_catalog, pg_temp; \
-    SET LOCAL standard_conforming_strings = on; \
-    SET LOCAL client_encoding = 'UTF8'; \
-    SET LOCAL DateStyle = 'ISO, YMD'; \
-    SET LOCAL IntervalStyle = 'postgres'; \
-    SET LOCAL TimeZone = 'UTC'; \
-    SET LOCAL extra_float_digits = 1; \
-    SET LOCAL bytea_output = 'hex'; \
-    SET LOCAL default_text_search_config = 'pg_catalog.simple'; \
-    SET LOCAL xmloption = 'content'; \
-    SET LOCAL row_security = off; \
-    SET LOCAL cursor_tuple_fraction = 1; \
-    SET LOCAL statement_timeout = 0; \
-    SET LOCAL idle_in_transaction_session_timeout = 0; \
-    SELECT set_config('session_replication_role', 'origin', true) \
-      WHERE current_setting('session_replication_role') <> 'origin'; \
-    SELECT set_config('transaction_timeout', '0', true) \
-      WHERE current_setting('transaction_timeout', true) <> '0'; \
-    SELECT 1";
-
 /// What a guest remembers for a later phase.
-type Remembered = BTreeMap<String, String>;
+pub(super) type Remembered = BTreeMap<String, String>;
 
 /// How an attempt failed.
-enum Failed {
+pub(super) enum Failed {
     /// The same may succeed in a new transaction.
     Contention(Error),
     /// It would fail again.
@@ -69,7 +48,7 @@ impl Workplace<'_> {
         let mut pause = FIRST_PAUSE;
         for attempt in 1..=ATTEMPTS {
             let started = Instant::now();
-            let job = self.job(migration, phase, kept);
+            let job = self.job(migration, phase, Some(run), kept);
             match self.attempt(migration, prepared, job, run, started).await {
                 Ok(ran) => return Ok(ran),
                 Err(Failed::Final(error)) => return Err(error),
@@ -83,7 +62,7 @@ impl Workplace<'_> {
         Err(given_up())
     }
 
-    /// Runs `verify` in a read-only transaction that is rolled back; contention is met with new attempts.
+    /// Runs `verify`, which only reads, in a transaction that is rolled back; contention is met with new attempts.
     /// With a run, what it finds is recorded. What it found is told also where it failed.
     pub async fn verify(
         &mut self,
@@ -97,8 +76,9 @@ impl Workplace<'_> {
         let mut pause = FIRST_PAUSE;
         for attempt in 1..=ATTEMPTS {
             let started = Instant::now();
-            let job = self.job(migration, Phase::Verify, kept);
-            let ended = self.run(prepared, "READ ONLY", job).await;
+            let job = self.job(migration, Phase::Verify, run, kept);
+            // what the guest runs only reads, each piece in a savepoint: the walls around it must write
+            let ended = self.run(prepared, job).await;
             let (ended, blockers) = ended.map_err(Failed::into_error)?;
             if let Some(run) = run {
                 self.record(run, Phase::Verify, &ended.findings)?;
@@ -139,14 +119,23 @@ impl Workplace<'_> {
         started: Instant,
     ) -> Result<(Ran, Remembered), Failed> {
         let phase = job.phase;
-        let (mut ended, blockers) = self.run(prepared, "READ WRITE", job).await?;
+        let grants = job.grants.clone();
+        let (mut ended, blockers) = self.run(prepared, job).await?;
         let findings = std::mem::take(&mut ended.findings);
         match std::mem::replace(&mut ended.verdict, Verdict::Done) {
             Verdict::Done => {
                 self.record(run, phase, &findings).map_err(Failed::Final)?;
                 let took = millis(started);
                 let rows_affected = ended.rows_affected;
-                let remembered = self.settle(migration, phase, run, took, ended).await?;
+                let end = End {
+                    migration,
+                    phase,
+                    run,
+                    took_ms: took,
+                    grants: &grants,
+                    findings: &findings,
+                };
+                let remembered = self.settle(end, ended).await?;
                 let ran = Ran {
                     took_ms: took,
                     ..ran(migration, phase, started, rows_affected, findings)
@@ -166,19 +155,18 @@ impl Workplace<'_> {
     }
 
     /// Begins a transaction, pins the session and runs the guest; with it come who blocked it last.
-    async fn run(
-        &mut self,
-        prepared: &Prepared,
-        access: &str,
-        job: Job,
-    ) -> Result<(Ended, Vec<Holder>), Failed> {
+    async fn run(&mut self, prepared: &Prepared, job: Job) -> Result<(Ended, Vec<Holder>), Failed> {
         let session = self.work.take().ok_or_else(|| Failed::Final(given_up()))?;
-        let timeout = self.lock_timeout.as_millis();
-        let sql = format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED {access} NOT DEFERRABLE; \
-             SET LOCAL lock_timeout = {timeout}; {PINS}"
-        );
-        let begun = session.batch(&sql).await;
+        let begin = |access| {
+            let pins = &job.pins;
+            format!("BEGIN ISOLATION LEVEL READ COMMITTED {access} NOT DEFERRABLE; {pins}")
+        };
+        let mut begun = session.batch(&begin("READ WRITE")).await;
+        if job.phase == Phase::Verify && matches!(begun, Err(Failure::Server(_))) {
+            // a standby can be verified too, without the walls that must write
+            let sql = format!("ROLLBACK; {}", begin("READ ONLY"));
+            begun = session.batch(&sql).await;
+        }
         begun.map_err(|failure| {
             Failed::Final(failure.error(Code::Internal, "failed to begin a transaction"))
         })?;
@@ -212,96 +200,13 @@ impl Workplace<'_> {
         }
     }
 
-    /// Runs what is deferred, writes the history and commits.
-    async fn settle(
-        &mut self,
-        migration: &Migration,
-        phase: Phase,
-        run: i64,
-        took_ms: u64,
-        ended: Ended,
-    ) -> Result<Remembered, Failed> {
-        let session = ended.session;
-        let ledger = self
-            .ledger
-            .as_ref()
-            .ok_or_else(|| Failed::Final(given_up()))?;
-        // the history row refers to the run's row
-        let settled = self.signals.unless(ledger.settled()).await;
-        settled.and_then(|settled| settled).map_err(Failed::Final)?;
-        let outcome = history::Outcome {
-            run,
-            mode: Mode::Transactional,
-            took_ms,
-            rows_affected: ended.rows_affected,
-            remembered: &ended.remembered,
-        };
-        let record = async {
-            match phase {
-                Phase::Up => history::record(&session, migration, &outcome).await,
-                Phase::Down | Phase::Verify => {
-                    history::forget(&session, migration.version(), run).await
-                }
-            }
-        };
-        // sent at once, answered in order: the history row only counts where nothing deferred failed
-        let (deferred, recorded, held) = tokio::join!(
-            biased;
-            session.batch("SET CONSTRAINTS ALL IMMEDIATE; CLOSE ALL"),
-            record,
-            locks::still_held(ledger.session()),
-        );
-        if let Err(failure) = deferred {
-            let what = "failed to check the deferred constraints";
-            return Err(self.refused(session, failure, what).await);
-        }
-        if let Err(failure) = recorded {
-            let what = "failed to write the history";
-            return Err(self.refused(session, failure, what).await);
-        }
-        held.map_err(Failed::Final)?;
-        match session.batch("COMMIT").await {
-            Ok(()) => self.work = Some(session),
-            Err(Failure::Lost(why)) => {
-                drop(session);
-                self.find_out(migration, phase, run, &why)
-                    .await
-                    .map_err(Failed::Final)?;
-            }
-            Err(failure) => return Err(self.refused(session, failure, "failed to commit").await),
-        }
-        Ok(ended.remembered)
-    }
-
-    /// The answer to COMMIT was lost: the history says whether it happened.
-    async fn find_out(
-        &mut self,
-        migration: &Migration,
-        phase: Phase,
-        run: i64,
-        why: &str,
-    ) -> Result<()> {
-        self.reconnect().await?;
-        let work = self.work.as_ref().ok_or_else(given_up)?;
-        let history = history::look(work.connection()).await?;
-        let applied = history.find(migration.version());
-        let committed = match phase {
-            Phase::Up => applied.is_some_and(|applied| applied.run == run),
-            Phase::Down | Phase::Verify => applied.is_none(),
-        };
-        if committed {
-            return Ok(());
-        }
-        Err(Error::new(
-            Code::DatabaseLost,
-            "failed to commit: the connection was lost, and the server rolled back",
-        )
-        .cause(why)
-        .hint("run again"))
-    }
-
     /// What a refusal at the end of the transaction means; the session is kept where it can be.
-    async fn refused(&mut self, session: Session, failure: Failure, what: &str) -> Failed {
+    pub(super) async fn refused(
+        &mut self,
+        session: Session,
+        failure: Failure,
+        what: &str,
+    ) -> Failed {
         match failure {
             Failure::Server(refusal) if refusal.is_contention() => {
                 let error = Error::new(Code::ContentionGivenUp, what).cause(&refusal.message);
@@ -313,7 +218,7 @@ impl Workplace<'_> {
     }
 
     /// Rolls back after contention, so that the session can serve the next attempt.
-    async fn give_back(&mut self, session: Session, error: Error) -> Failed {
+    pub(super) async fn give_back(&mut self, session: Session, error: Error) -> Failed {
         match session.batch("ROLLBACK").await {
             Ok(()) => {
                 self.work = Some(session);
@@ -323,14 +228,14 @@ impl Workplace<'_> {
         }
     }
 
-    fn record(&self, run: i64, phase: Phase, findings: &[Finding]) -> Result<()> {
+    pub(super) fn record(&self, run: i64, phase: Phase, findings: &[Finding]) -> Result<()> {
         if !findings.is_empty() {
             self.ledger()?.record(Event::found(run, phase, findings));
         }
         Ok(())
     }
 
-    fn job(&self, migration: &Migration, phase: Phase, kept: &Kept) -> Job {
+    fn job(&self, migration: &Migration, phase: Phase, run: Option<i64>, kept: &Kept) -> Job {
         Job {
             phase,
             mode: Mode::Transactional,
@@ -338,6 +243,8 @@ impl Workplace<'_> {
             limits: migration.manifest.limits,
             settings: kept.settings.clone(),
             remembered: kept.remembered.clone(),
+            role: role::name(run, &self.backend),
+            pins: pins(self.lock_timeout),
             events: self.observer.clone(),
         }
     }

@@ -1,6 +1,6 @@
 //! What runs look like: a line as each phase begins, what the guest says, and a table at the end.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, Once};
 use std::time::{Duration, Instant};
 
 use comfy_table::{CellAlignment, Table, presets};
@@ -19,6 +19,7 @@ use crate::sandbox::{Events, Level};
 pub struct Telling {
     screen: Screen,
     progress: Mutex<Option<Instant>>,
+    unconfined: Once,
 }
 
 impl Telling {
@@ -27,6 +28,7 @@ impl Telling {
         Telling {
             screen,
             progress: Mutex::new(None),
+            unconfined: Once::new(),
         }
     }
 }
@@ -53,6 +55,16 @@ impl Events for Telling {
         self.screen.say(match total {
             0 => format!("  {done} done"),
             total => format!("  {done} of {total} done"),
+        });
+    }
+
+    fn unconfined(&self, why: &str) {
+        self.unconfined.call_once(|| {
+            self.screen.warn(format!(
+                "statements run as the login itself, without a role that may do just what is granted: {}; \
+                 give the login CREATEROLE and INHERIT, and make it a member of the tables' owners",
+                escape(why)
+            ));
         });
     }
 

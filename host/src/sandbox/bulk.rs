@@ -6,6 +6,7 @@ use super::state::{Answer, Fault, State, excerpt};
 use super::wit::{bulk, types};
 use crate::database::{Batch, Column, Data, Var, check_batch, label, qualified};
 use crate::error::{Code, Error};
+use crate::guard::statement::Class;
 
 /// A bulk write that a guest has opened; the COPY itself is the state's, as there is one at most.
 pub struct OpenCopy {
@@ -87,7 +88,8 @@ impl State {
             "INSERT INTO {} DEFAULT VALUES",
             qualified(&table.schema, &table.name)
         );
-        self.judge(&insert)?;
+        let class = self.admit(&insert).await?;
+        let ahead = self.ahead(&class).await?;
         let open = OpenCopy {
             sql,
             finished: false,
@@ -95,11 +97,8 @@ impl State {
         // the handle first: a refused handle must not leave a COPY behind
         let handle = self.table.push(open);
         let handle = handle.map_err(|error| Fault::handles(&error, self.meter.limits()))?;
-        match self
-            .session
-            .copy_in(&table.schema, &table.name, &columns)
-            .await
-        {
+        let opened = self.session.copy_in(&table.schema, &table.name, &columns);
+        match self.session.between(&ahead, opened, "").await {
             Ok(copy) => {
                 self.copy = Some(copy);
                 Ok(handle)
@@ -129,9 +128,8 @@ impl State {
                 format!("the bulk write was opened for {wanted} columns, the batch has {given}");
             return Err(Fault::unsupported(format!("failed to run `{sql}`"), why));
         }
-        copy.write(&self.session, &batch)
-            .await
-            .map_err(|failure| self.fault(&sql, failure))
+        let written = copy.write(&self.session, &batch).await;
+        written.map_err(|failure| self.fault(&sql, failure))
     }
 
     async fn finish_copy(&mut self, handle: &Resource<OpenCopy>) -> Answer<u64> {
@@ -142,11 +140,10 @@ impl State {
         if let Ok(open) = self.table.get_mut(handle) {
             open.finished = true;
         }
-        let rows = copy
-            .finish()
-            .await
-            .map_err(|failure| self.fault(&sql, failure))?;
+        let rows = copy.finish().await;
+        let rows = rows.map_err(|failure| self.fault(&sql, failure))?;
         self.rows_affected = self.rows_affected.saturating_add(rows);
+        self.pin_behind(&sql, &Class::Write).await?;
         for mut dropped in std::mem::take(&mut self.dropped) {
             let closed = self.session.close(&mut dropped).await;
             closed.map_err(|failure| self.fault(&sql, failure))?;

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use super::actor::READ_WRITE;
 use super::state::{Answer, Fault, State, excerpt, values};
 use super::talk::cut;
 use super::wit::{checks, types};
 use crate::database::{Expected, Failure, ForeignKeySpec, IndexSpec, IndexUse, label, quoted};
 use crate::error::{Code, Error};
 use crate::finding::Finding;
-use crate::migration::Phase;
 
 type Called<T> = wasmtime::Result<Result<T, types::Error>>;
 
@@ -16,9 +16,11 @@ type Called<T> = wasmtime::Result<Result<T, types::Error>>;
 macro_rules! ask {
     ($state:ident, $question:literal, $asked:expr) => {{
         let answer = match $state.ready_to_ask($question) {
-            Ok(()) => $asked
-                .await
-                .map_err(|failure| $state.fault($question, failure)),
+            Ok(()) => {
+                let host = $state.acting.as_host();
+                let asked = $state.session.between(&host, $asked, "").await;
+                asked.map_err(|failure| $state.fault($question, failure))
+            }
             Err(fault) => Err(fault),
         };
         $state.answer(answer)
@@ -213,9 +215,11 @@ impl State {
     }
 
     async fn no_rows(&mut self, what: String, sql: &str, params: Vec<types::Value>) -> Answer<()> {
-        self.ready_to_check(sql).await?;
-        let rows = self.session.execute(sql, &values(params)).await;
-        let rows = self.checked(sql, rows).await?;
+        let ahead = self.ready_to_check(sql).await?;
+        let params = values(params);
+        let executed = self.session.execute(sql, &params);
+        let rows = self.session.between(&ahead, executed, READ_WRITE).await;
+        let rows = rows.map_err(|failure| self.fault(sql, failure))?;
         self.meter
             .add_rows(usize::try_from(rows).unwrap_or(usize::MAX))
             .map_err(Fault::limit)?;
@@ -240,11 +244,12 @@ impl State {
         params: Vec<types::Value>,
         index: &types::Relation,
     ) -> Answer<()> {
-        self.ready_to_check(sql).await?;
-        let found = self
+        let ahead = self.ready_to_check(sql).await?;
+        let params = values(params);
+        let asking = self
             .session
-            .index_use(sql, &values(params), (&index.schema, &index.name))
-            .await;
+            .index_use(sql, &params, (&index.schema, &index.name));
+        let found = self.session.between(&ahead, asking, "").await;
         let (seen, met) = match self.checked(sql, found).await? {
             IndexUse::Used => ("the plan uses it".to_owned(), true),
             IndexUse::Passed(plan) => (
@@ -279,8 +284,11 @@ impl State {
         params: Vec<types::Value>,
         limit_ms: u32,
     ) -> Answer<()> {
-        self.ready_to_check(sql).await?;
+        let ahead = self.ready_to_check(sql).await?;
         let limit = Duration::from_millis(limit_ms.into());
+        // the measured time is the query's: what is sent ahead of it would count
+        let sent = self.session.batch(&ahead).await;
+        sent.map_err(|failure| self.fault(sql, failure))?;
         let took = self.session.latency(sql, &values(params), limit).await;
         let took = self.checked(sql, took).await?;
         let expected = format!("at most {limit_ms} ms");
@@ -294,42 +302,24 @@ impl State {
         })
     }
 
-    /// Makes the transaction read-only for a check, by a savepoint that [`State::checked`] rolls back.
-    /// `verify` runs in a read-only transaction anyway.
-    pub(super) async fn read_only(&mut self) -> Answer<()> {
-        if self.phase == Phase::Verify {
-            return Ok(());
-        }
-        // until a first query has run, a statement could switch the transaction back to read-write
-        let sql = "SAVEPOINT wasmigrate_check; SET TRANSACTION READ ONLY; SELECT 1";
-        self.session
-            .batch(sql)
-            .await
-            .map_err(|failure| self.fault(sql, failure))
-    }
-
     /// Whether a question about the catalog may go to the server now.
     pub(super) fn ready_to_ask(&mut self, question: &str) -> Answer<()> {
         self.ready()?;
         self.judge_catalog(question)
     }
 
-    async fn ready_to_check(&mut self, sql: &str) -> Answer<()> {
+    /// What a check of the guest's SQL needs ahead; it ends with [`State::checked`].
+    async fn ready_to_check(&mut self, sql: &str) -> Answer<String> {
         self.ready()?;
-        self.judge_check(sql)?;
-        self.read_only().await
+        self.admit_check(sql).await?;
+        self.as_reader().await
     }
 
-    /// Ends a read-only check.
+    /// Ends a read-only check that was several requests.
     pub(super) async fn checked<T>(&mut self, sql: &str, outcome: Result<T, Failure>) -> Answer<T> {
         let outcome = outcome.map_err(|failure| self.fault(sql, failure))?;
-        if self.phase != Phase::Verify {
-            let back = "ROLLBACK TO wasmigrate_check; RELEASE wasmigrate_check";
-            self.session
-                .batch(back)
-                .await
-                .map_err(|failure| self.fault(sql, failure))?;
-        }
+        let back = self.session.batch(READ_WRITE).await;
+        back.map_err(|failure| self.fault(sql, failure))?;
         Ok(outcome)
     }
 

@@ -18,8 +18,12 @@ impl execute::Host for State {
 impl State {
     async fn execute_statement(&mut self, sql: &str, params: Vec<types::Value>) -> Answer<u64> {
         self.ready_to_write()?;
-        let class = self.judge(sql)?;
-        let affected = self.session.execute(sql, &values(params)).await;
+        let class = self.admit(sql).await?;
+        let ahead = self.ahead(&class).await?;
+        let behind = self.acting.behind(&class);
+        let params = values(params);
+        let executed = self.session.execute(sql, &params);
+        let affected = self.session.between(&ahead, executed, &behind).await;
         let affected = affected.map_err(|failure| self.fault(sql, failure))?;
         // of a SELECT the server tells how many rows it returned, which are not changed
         if class != Class::Query {

@@ -3,11 +3,13 @@
 //! A guest gets the interfaces of `wit/` and nothing more: no clock, no randomness, no file, no
 //! socket, no environment. One file an imported interface.
 
+mod actor;
 mod bulk;
 mod checks;
 mod engine;
 mod execute;
 mod limits;
+mod owners;
 mod query;
 mod remember;
 mod run;
@@ -17,6 +19,7 @@ mod state;
 mod talk;
 mod walls;
 
+pub use actor::Left;
 pub use engine::{Compiler, Prepared};
 pub use limits::took_too_long;
 pub use run::{Ended, Job, Verdict, run};

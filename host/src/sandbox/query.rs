@@ -55,12 +55,20 @@ impl State {
         params: Vec<types::Value>,
     ) -> Answer<Resource<OpenRows>> {
         self.ready()?;
-        let reading = match self.judge(&sql)? {
+        let class = self.admit(&sql).await?;
+        let reading = match class {
             Class::Query => Reading::Cursor,
             _ => Reading::Buffered,
         };
-        let rows = self.session.query(&sql, &values(params), reading).await;
+        if reading == Reading::Buffered {
+            self.ready_to_write()?;
+        }
+        let ahead = self.ahead(&class).await?;
+        let params = values(params);
+        let opened = self.session.query(&sql, &params, reading);
+        let rows = self.session.between(&ahead, opened, "").await;
         let rows = rows.map_err(|failure| self.fault(&sql, failure))?;
+        self.pin_behind(&sql, &class).await?;
         self.rows_affected = self.rows_affected.saturating_add(rows.affected());
         let open = OpenRows { rows, sql };
         self.table
@@ -70,11 +78,17 @@ impl State {
 
     async fn next_batch(&mut self, rows: &Resource<OpenRows>) -> Answer<Option<types::Batch>> {
         self.ready()?;
+        let (mut ahead, mut behind) = (String::new(), String::new());
+        // a function in the target list runs as whoever is current at the FETCH
+        if self.table.get(rows).is_ok_and(|open| open.rows.on_server()) {
+            (ahead, behind) = self.around_rows().await?;
+        }
         let open = match self.table.get_mut(rows) {
             Ok(open) => open,
             Err(error) => return Err(Fault::handles(&error, self.meter.limits())),
         };
-        let batch = match self.session.next(&mut open.rows).await {
+        let next = self.session.next(&mut open.rows);
+        let batch = match self.session.between(&ahead, next, &behind).await {
             Ok(batch) => batch,
             Err(failure) => {
                 let sql = open.sql.clone();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use wasmtime::{Store, Trap, UpdateDeadline};
 
+use super::actor::Left;
 use super::bulk::unfinished;
 use super::engine::Prepared;
 use super::limits::{Stop, exceeded};
@@ -31,6 +32,10 @@ pub struct Job {
     pub settings: Settings,
     /// What an earlier `up` remembered.
     pub remembered: BTreeMap<String, String>,
+    /// The name of the run role, if one is made.
+    pub role: String,
+    /// The statements that pin the session's settings, after whatever may have changed them.
+    pub pins: String,
     /// Hears what happens meanwhile.
     pub events: Arc<dyn Events>,
 }
@@ -58,6 +63,8 @@ pub struct Ended {
     pub rows_affected: u64,
     /// What is remembered now.
     pub remembered: BTreeMap<String, String>,
+    /// What is to be put right before the transaction commits.
+    pub left: Left,
 }
 
 /// Runs a function of a migration on a fresh instance, on a session with an open transaction.
@@ -89,6 +96,7 @@ pub async fn run(prepared: &Prepared, mut session: Session, job: Job) -> Ended {
         findings: state.findings,
         rows_affected: state.rows_affected,
         remembered: state.remembered,
+        left: state.acting.left(),
     }
 }
 

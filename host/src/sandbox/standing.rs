@@ -18,7 +18,9 @@ impl State {
             [spec] => format!("the check of index {}", spec.name),
             specs => format!("the check of {} indexes", specs.len()),
         };
-        let lookups = self.session.find_indexes(specs, expected).await;
+        let host = self.acting.as_host();
+        let finding = self.session.find_indexes(specs, expected);
+        let lookups = self.session.between(&host, finding, "").await;
         let lookups = lookups.map_err(|failure| self.fault(&what, failure))?;
         if lookups
             .iter()
@@ -31,8 +33,10 @@ impl State {
             self.judge_expressions(&sql)?;
         }
         // the guest's expressions are only planned, but planning may evaluate what is constant
-        self.read_only().await?;
-        let standings = self.session.compare_indexes(specs, lookups).await;
+        let tables = specs.iter().map(|spec| (&*spec.schema, &*spec.table));
+        let ahead = self.as_planner(&tables.collect()).await?;
+        let comparing = self.session.compare_indexes(specs, lookups);
+        let standings = self.session.between(&ahead, comparing, "").await;
         self.checked(&what, standings).await
     }
 
@@ -57,7 +61,9 @@ impl State {
         expected: Expected,
     ) -> Answer<Standing> {
         self.ready_to_ask("the check of a foreign key")?;
-        let standing = self.session.foreign_key_standing(spec, expected).await;
+        let host = self.acting.as_host();
+        let asking = self.session.foreign_key_standing(spec, expected);
+        let standing = self.session.between(&host, asking, "").await;
         standing.map_err(|failure| self.fault("the check of a foreign key", failure))
     }
 

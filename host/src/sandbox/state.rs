@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use wasmtime::component::{ResourceTable, ResourceTableError};
 
+use super::actor::Acting;
 use super::limits::{Meter, Stop, exceeded};
 use super::run::Job;
 use super::talk::Events;
@@ -24,6 +25,7 @@ pub struct State {
     pub(super) phase: Phase,
     pub(super) mode: Mode,
     pub(super) guard: Guard,
+    pub(super) acting: Acting,
     pub(super) settings: Settings,
     pub(super) remembered: BTreeMap<String, String>,
     /// The bytes of what this run itself remembered.
@@ -65,7 +67,8 @@ impl State {
             session,
             phase: job.phase,
             mode: job.mode,
-            guard: Guard::new(job.grants),
+            guard: Guard::new(job.grants.clone()),
+            acting: Acting::new(job.grants, job.role, job.pins),
             settings: job.settings,
             remembered: job.remembered,
             remembered_bytes: 0,
@@ -142,7 +145,7 @@ impl State {
     }
 
     /// What a failed request of the statement `sql` means for the run and for the guest.
-    pub(super) fn fault(&self, sql: &str, failure: Failure) -> Fault {
+    pub(super) fn fault(&mut self, sql: &str, failure: Failure) -> Fault {
         let what = format!("failed to run `{}`", excerpt(sql));
         match failure {
             Failure::Lost(_) => Fault::Stop(Stop::Failed(
@@ -163,6 +166,11 @@ impl State {
                     .hint(hint);
                 let answer = types::Error::RowsOpen(format!("{}: {hint}", refusal.message));
                 Fault::failed(error, answer)
+            }
+            Failure::Server(refusal)
+                if refusal.sqlstate == "42501" && self.acting.is_confined() =>
+            {
+                self.denied_by_server(sql, &refusal)
             }
             Failure::Server(refusal) => {
                 let error = Error::new(Code::StatementFailed, what)

@@ -25,6 +25,8 @@ pub trait Events: Send + Sync {
     fn log(&self, level: Level, message: &str);
     /// The guest says how far it is; a total of 0 is not known.
     fn progress(&self, done: u64, total: u64);
+    /// No run role can be made here, for that reason: the server does not judge the statements.
+    fn unconfined(&self, why: &str);
     /// A requiring check has its outcome.
     fn finding(&self, finding: &Finding);
 }

@@ -5,19 +5,62 @@ use std::time::Instant;
 use super::state::{Answer, Fault, State, excerpt};
 use super::talk::cut;
 use super::wit::types;
+use crate::database;
 use crate::error::{Code, Error};
 use crate::finding::Finding;
 use crate::guard::grants::{Grant, Need};
-use crate::guard::statement::Class;
+use crate::guard::resolve::resolved;
+use crate::guard::statement::{self, Change, ChangeKind, Class};
 use crate::guard::{Guard, Refusal};
 use crate::migration::Mode;
+use crate::touched::{Touched, Verb, Write};
 
 /// How many grants a refusal lists.
 const MOST_SHOWN: usize = 20;
 
 impl State {
-    /// What a statement is, if it may run.
-    pub(super) fn judge(&mut self, sql: &str) -> Answer<Class> {
+    /// What a statement is, if it may run. Every text of a guest's that the server will run passes here, before
+    /// anything of it is run: its text is judged first, then what the server says of it.
+    pub(super) async fn admit(&mut self, sql: &str) -> Answer<Class> {
+        let class = self.judge(sql)?;
+        match &class {
+            Class::Change(change) => {
+                self.guard.forget_resolved();
+                if change.kind == ChangeKind::Truncate {
+                    self.resolve(sql, truncates(change)).await?;
+                }
+            }
+            _ if self.guard.is_resolved(sql) => {}
+            _ => self.resolve(sql, Vec::new()).await?,
+        }
+        Ok(class)
+    }
+
+    /// Asks the server what a statement touches and sets off, and holds that against the grants. The writes are
+    /// those of a command, which no look-up can take; of any other statement the server tells them.
+    async fn resolve(&mut self, sql: &str, writes: Vec<Write>) -> Answer<()> {
+        let host = self.acting.as_host();
+        let session = &self.session;
+        let asking = async {
+            if !writes.is_empty() {
+                let effects = session.effects(&writes).await?;
+                return Ok(resolved(&Touched::default(), &effects));
+            }
+            let types = session.parameter_types(sql).await?;
+            let touched = session.touches(sql, &types).await?;
+            let effects = session.effects(&touched.writes()).await?;
+            Ok(resolved(&touched, &effects))
+        };
+        let found = session.between(&host, asking, "").await;
+        let resolution = found.map_err(|failure| self.fault(sql, failure))?;
+        match self.timed(|guard| guard.judge_resolved(sql, &resolution))? {
+            Ok(()) => Ok(()),
+            Err(refusal) => Err(self.refused(sql, &refusal)),
+        }
+    }
+
+    fn judge(&mut self, sql: &str) -> Answer<Class> {
+        self.meter.add_statement().map_err(Fault::limit)?;
         let class = match self.timed(|guard| guard.judge(sql))? {
             Ok(class) => class,
             Err(refusal) => return Err(self.refused(sql, &refusal)),
@@ -36,8 +79,8 @@ impl State {
     }
 
     /// Whether a check may run this query, which must only select.
-    pub(super) fn judge_check(&mut self, sql: &str) -> Answer<()> {
-        match self.judge(sql)? {
+    pub(super) async fn admit_check(&mut self, sql: &str) -> Answer<()> {
+        match self.admit(sql).await? {
             Class::Query => Ok(()),
             _ => Err(Fault::denied("a check takes a query that only selects")),
         }
@@ -45,16 +88,15 @@ impl State {
 
     /// Whether the expressions of a query that is only planned are allowed.
     pub(super) fn judge_expressions(&mut self, sql: &str) -> Answer<()> {
+        self.meter.add_statement().map_err(Fault::limit)?;
         match self.timed(|guard| guard.judge_expressions(sql))? {
             Ok(()) => Ok(()),
             Err(refusal) => Err(self.refused(sql, &refusal)),
         }
     }
 
-    /// Counts what is asked of the guard as a statement, and the time that the guard takes as the guest's: a text of a
-    /// megabyte takes seconds to analyse.
+    /// Counts the time that the guard takes as the guest's: a text of a megabyte takes seconds to analyse.
     fn timed<T>(&mut self, ask: impl FnOnce(&mut Guard) -> T) -> Answer<T> {
-        self.meter.add_statement().map_err(Fault::limit)?;
         let since = Instant::now();
         let judged = ask(&mut self.guard);
         let charged = self.meter.add_time(since.elapsed());
@@ -63,10 +105,34 @@ impl State {
 
     /// Whether the host's own checks may tell the guest what the catalog says.
     pub(super) fn judge_catalog(&mut self, question: &str) -> Answer<()> {
-        match self.timed(|guard| guard.grants(Need::Grant(Grant::catalog())))? {
+        self.meter.add_statement().map_err(Fault::limit)?;
+        match self.guard.grants(Need::Grant(Grant::catalog())) {
             Ok(()) => Ok(()),
             Err(refusal) => Err(self.refused(question, &refusal)),
         }
+    }
+
+    /// The server refused the run role what no grant gave it: a function's body or a trigger's, for example.
+    pub(super) fn denied_by_server(&mut self, sql: &str, refusal: &database::Refusal) -> Fault {
+        let phase = self.phase;
+        let statement = excerpt(sql);
+        let clean = |text: &str| cut(text).replace('\0', "\u{fffd}");
+        self.findings.push(Finding {
+            kind: "grant",
+            subject: clean(&statement),
+            expected: format!("what {phase} is granted"),
+            seen: clean(&refusal.message),
+            met: false,
+        });
+        let what = format!("failed to run `{statement}`: it does more than {phase} is granted");
+        let error = Error::new(Code::GrantDenied, what)
+            .cause(&refusal.message)
+            .server(refusal.report())
+            .hint(format!(
+                "if it is meant to do this, grant what the server names to `{phase}` in [grants] of its \
+                 migration.toml and build it again"
+            ));
+        Fault::failed(error, types::Error::Denied(refusal.message.clone()))
     }
 
     /// The guest is told; the operator sees the statement, what it needs, what was granted and what to do.
@@ -129,4 +195,15 @@ impl State {
         };
         Fault::failed(error.hint(hint), answer)
     }
+}
+
+/// The tables that a TRUNCATE names.
+fn truncates(change: &Change) -> Vec<Write> {
+    let tables = change.touched.iter();
+    let write = |touched: &statement::Touched| Write {
+        schema: touched.name.schema.as_str().to_owned(),
+        table: touched.name.name.as_str().to_owned(),
+        verb: Verb::Truncate,
+    };
+    tables.map(write).collect()
 }

@@ -35,6 +35,9 @@ pub(super) struct Table {
     /// Whether the login has the owner's privileges, and so can grant.
     pub may: bool,
     pub sequences: Vec<Object>,
+    /// Its columns, where it is asked which there are.
+    #[serde(default)]
+    pub columns: Vec<String>,
 }
 
 /// Something else that can be granted.
@@ -87,10 +90,21 @@ pub(super) fn sql(privileges: &Privileges) -> String {
         } else {
             "'[]'::json"
         };
+        // a column that is not there yet, or no longer, can't be granted on
+        let columns = if privileges
+            .tables
+            .iter()
+            .any(|table| !table.columns.is_empty())
+        {
+            "(SELECT coalesce(json_agg(a.attname), '[]') FROM pg_attribute a \
+             WHERE a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped)"
+        } else {
+            "'[]'::json"
+        };
         parts.push(format!(
             "'tables', (SELECT coalesce(json_agg(json_build_object('place', t.place - 1, \
                'owner', pg_get_userbyid(o.relowner), 'may', pg_has_role(o.relowner, 'USAGE'), \
-               'sequences', {sequences})), '[]') \
+               'sequences', {sequences}, 'columns', {columns})), '[]') \
              FROM json_array_elements_text($1::text::json -> 'tables') WITH ORDINALITY t (name, place) \
              JOIN pg_class o ON o.oid = to_regclass(t.name) \
              WHERE o.relkind IN ('r', 'p', 'v', 'm', 'f'))"
@@ -104,7 +118,7 @@ pub(super) fn sql(privileges: &Privileges) -> String {
             "o.oid::regclass",
             "relowner",
             "has_sequence_privilege",
-            "USAGE",
+            "UPDATE",
         );
         parts.push(part);
     }

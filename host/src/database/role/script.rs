@@ -50,14 +50,16 @@ pub(super) fn grants(
         if !table.may {
             return Err(not_ours(login, &table.owner, &label(schema, name)));
         }
-        let clause = clause(privileges, schema, name);
+        let clause = clause(privileges, schema, name, &table.columns);
+        if clause.is_empty() {
+            continue;
+        }
         if clause.contains("INSERT") {
             sequences.extend(table.sequences.iter().map(|found| (&*found.sql, found)));
         }
         let sql = qualified(schema, name);
         by_clause.entry(clause).or_default().push(sql);
     }
-    sequences.extend(lookup.sequences.iter().map(|found| (&*found.sql, found)));
     let mut sql = String::new();
     for (clause, tables) in by_clause {
         let _ = write!(
@@ -81,6 +83,11 @@ pub(super) fn grants(
     };
     refer("USAGE ON SEQUENCE", sequences, &mut sql)?;
     refer(
+        "USAGE, UPDATE ON SEQUENCE",
+        lookup.sequences.iter().collect(),
+        &mut sql,
+    )?;
+    refer(
         "EXECUTE ON ROUTINE",
         lookup.routines.iter().collect(),
         &mut sql,
@@ -90,8 +97,8 @@ pub(super) fn grants(
     Ok(sql)
 }
 
-/// The verbs on one table: a verb on all columns covers one on some.
-fn clause(privileges: &Privileges, schema: &str, name: &str) -> String {
+/// The verbs on one table with the columns that it has: a verb on all columns covers one on some.
+fn clause(privileges: &Privileges, schema: &str, name: &str, existing: &[String]) -> String {
     let mut verbs: BTreeMap<Verb, Option<BTreeSet<&str>>> = BTreeMap::new();
     let granted = privileges.tables.iter();
     for table in granted.filter(|table| table.schema == schema && table.name == name) {
@@ -115,7 +122,11 @@ fn clause(privileges: &Privileges, schema: &str, name: &str) -> String {
         parts.push(match columns {
             None => word.to_owned(),
             Some(columns) => {
-                let columns: Vec<String> = columns.into_iter().map(quoted).collect();
+                let there = |column: &&str| existing.iter().any(|known| known == column);
+                let columns: Vec<String> = columns.into_iter().filter(there).map(quoted).collect();
+                if columns.is_empty() {
+                    continue;
+                }
                 format!("{word} ({})", columns.join(", "))
             }
         });
@@ -139,7 +150,8 @@ mod tests {
             "login": "app", "superuser": false, "createrole": true, "inherits": true, "recovery": false,
             "tables": [
                 {"place": 0, "owner": "own", "may": true, "sequences": [
-                    {"sql": "s.a_id_seq", "owner": "own", "may": true, "public": false}]},
+                    {"sql": "s.a_id_seq", "owner": "own", "may": true, "public": false}],
+                    "columns": ["x", "Y"]},
                 {"place": 1, "owner": "own", "may": true, "sequences": []}],
             "schemas": [
                 {"place": 0, "sql": "s", "owner": "own", "may": true, "public": true},
@@ -189,13 +201,19 @@ mod tests {
                 tables,
                 ..Privileges::default()
             };
-            clause(&privileges, "s", "a")
+            clause(&privileges, "s", "a", &["x".to_owned(), "Y".to_owned()])
         };
         let (some, all) = (on("a", Verb::Select, &["x"]), on("a", Verb::Select, &[]));
         assert_eq!(of(vec![some.clone(), all.clone()]), "SELECT");
         assert_eq!(of(vec![all, some.clone()]), "SELECT");
         let other = on("a", Verb::Select, &["Y"]);
         assert_eq!(of(vec![some, other]), "SELECT (\"Y\", \"x\")");
+        let gone = || on("a", Verb::Update, &["gone"]);
+        assert_eq!(
+            of(vec![gone(), on("a", Verb::Select, &["x"])]),
+            "SELECT (\"x\")"
+        );
+        assert_eq!(of(vec![gone()]), "");
         assert_eq!(of(vec![on("a", Verb::Delete, &["x"])]), "DELETE");
     }
 

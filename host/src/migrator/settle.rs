@@ -1,0 +1,224 @@
+//! The end of a transaction: what is deferred runs, the role goes, the history is written, the catalog is
+//! compared, and it commits.
+
+use super::pins::pins;
+use super::transaction::{Failed, Remembered};
+use super::workplace::{Workplace, given_up};
+use crate::database::comparison::{self, Change};
+use crate::database::history;
+use crate::database::role::Role;
+use crate::database::{Failure, Session, locks};
+use crate::error::{Code, Error, Result};
+use crate::finding::Finding;
+use crate::guard::grants::Grants;
+use crate::migration::{Migration, Mode, Phase};
+use crate::sandbox::Ended;
+
+/// What is deferred, where no run role was made; at COMMIT it would be done all the same, but after the
+/// history is written.
+const SETTLE: &str = "SET LOCAL ROLE NONE; SET CONSTRAINTS ALL IMMEDIATE; CLOSE ALL";
+/// How many changes of the catalog an error names; the findings name all.
+const MOST_SHOWN: usize = 10;
+
+/// What comes to its end.
+pub struct End<'a> {
+    /// Of which migration.
+    pub migration: &'a Migration,
+    /// Which phase.
+    pub phase: Phase,
+    /// As which run.
+    pub run: i64,
+    /// How long the guest took.
+    pub took_ms: u64,
+    /// What the phase was granted.
+    pub grants: &'a Grants,
+    /// What its checks found.
+    pub findings: &'a [Finding],
+}
+
+impl Workplace<'_> {
+    /// Runs what is deferred, writes the history and commits.
+    pub async fn settle(&mut self, end: End<'_>, ended: Ended) -> Result<Remembered, Failed> {
+        let End {
+            migration,
+            phase,
+            run,
+            took_ms,
+            ..
+        } = end;
+        let session = ended.session;
+        let ledger = self
+            .ledger
+            .as_ref()
+            .ok_or_else(|| Failed::Final(given_up()))?;
+        // the history row refers to the run's row
+        let settled = self.signals.unless(ledger.settled()).await;
+        settled.and_then(|settled| settled).map_err(Failed::Final)?;
+        let outcome = history::Outcome {
+            run,
+            mode: Mode::Transactional,
+            took_ms,
+            rows_affected: ended.rows_affected,
+            remembered: &ended.remembered,
+        };
+        let record = async {
+            match phase {
+                Phase::Up => history::record(&session, migration, &outcome).await,
+                Phase::Down | Phase::Verify => {
+                    history::forget(&session, migration.version(), run).await
+                }
+            }
+        };
+        let role = ended.left.role;
+        let deferred = async {
+            match &role {
+                Some(role) => session.settle_role(role).await,
+                None => session.batch(SETTLE).await,
+            }
+        };
+        let dropped = async {
+            match &role {
+                Some(role) => session.drop_role(role).await,
+                None => Ok(()),
+            }
+        };
+        // sent at once, answered in order: the history row only counts where nothing deferred failed
+        let pins = pins(self.lock_timeout);
+        let (deferred, dropped, pinned, recorded, held) = tokio::join!(
+            biased;
+            deferred,
+            dropped,
+            session.batch(&pins),
+            record,
+            locks::still_held(ledger.session()),
+        );
+        if let Err(failure) = deferred {
+            let what = "failed to check the deferred constraints";
+            return Err(match denied(&failure, &role, phase) {
+                Some(error) => Failed::Final(error),
+                None => self.refused(session, failure, what).await,
+            });
+        }
+        if let Err(failure) = dropped.and(pinned) {
+            let what = "failed to drop the run's role";
+            return Err(self.refused(session, failure, what).await);
+        }
+        if let Err(failure) = recorded {
+            let what = "failed to write the history";
+            return Err(self.refused(session, failure, what).await);
+        }
+        held.map_err(Failed::Final)?;
+        if ended.left.changed {
+            let compared = self.compare(&session, &end).await;
+            compared.map_err(Failed::Final)?;
+        }
+        match session.batch("COMMIT").await {
+            Ok(()) => self.work = Some(session),
+            Err(Failure::Lost(why)) => {
+                drop(session);
+                self.find_out(migration, phase, run, &why)
+                    .await
+                    .map_err(Failed::Final)?;
+            }
+            Err(failure) => return Err(self.refused(session, failure, "failed to commit").await),
+        }
+        Ok(ended.remembered)
+    }
+
+    /// The answer to COMMIT was lost: the history says whether it happened.
+    async fn find_out(
+        &mut self,
+        migration: &Migration,
+        phase: Phase,
+        run: i64,
+        why: &str,
+    ) -> Result<()> {
+        self.reconnect().await?;
+        let work = self.work.as_ref().ok_or_else(given_up)?;
+        let history = history::look(work.connection()).await?;
+        let applied = history.find(migration.version());
+        let committed = match phase {
+            Phase::Up => applied.is_some_and(|applied| applied.run == run),
+            Phase::Down | Phase::Verify => applied.is_none(),
+        };
+        if committed {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::DatabaseLost,
+            "failed to commit: the connection was lost, and the server rolled back",
+        )
+        .cause(why)
+        .hint("run again"))
+    }
+
+    /// Compares the catalog with what the lock session sees, which knows nothing of this transaction: what no
+    /// grant explains fails the run.
+    async fn compare(&self, session: &Session, end: &End<'_>) -> Result<()> {
+        let ledger = self.ledger()?;
+        let look = async || {
+            let seen = comparison::changes(session, ledger.session()).await;
+            let seen = seen.map_err(|failure| {
+                failure.error(Code::Internal, "failed to compare the catalog")
+            })?;
+            Ok(comparison::unexplained(seen, end.grants))
+        };
+        let first = look().await?;
+        if first.is_empty() {
+            return Ok(());
+        }
+        // somebody may have committed between the two answers of a look
+        let lasting = comparison::lasting(first, &look().await?);
+        if lasting.is_empty() {
+            return Ok(());
+        }
+        let mut findings = end.findings.to_vec();
+        for change in &lasting {
+            let finding = catalog_finding(change, end.phase);
+            self.observer.finding(&finding);
+            findings.push(finding);
+        }
+        self.record(end.run, end.phase, &findings)?;
+        Err(unexplained(&lasting, end.phase))
+    }
+}
+
+fn catalog_finding(change: &Change, phase: Phase) -> Finding {
+    Finding {
+        kind: "catalog",
+        subject: change.what.clone(),
+        expected: format!("what {phase} is granted"),
+        seen: change.to_string(),
+        met: false,
+    }
+}
+
+fn unexplained(changes: &[Change], phase: Phase) -> Error {
+    let what = format!("failed to commit: {phase} changed what no grant of it explains");
+    let shown = changes.iter().take(MOST_SHOWN);
+    let error = shown.fold(Error::new(Code::CatalogChanged, what), Error::cause);
+    let error = match changes.len().checked_sub(MOST_SHOWN) {
+        None | Some(0) => error,
+        Some(more) => error.cause(format!("and {more} more")),
+    };
+    error.hint(
+        "look for a function, a trigger or an event trigger that the migration sets off; what it is meant to \
+         change belongs in [grants] of its migration.toml",
+    )
+}
+
+/// A deferred trigger did what the run role may not.
+fn denied(failure: &Failure, role: &Option<Role>, phase: Phase) -> Option<Error> {
+    match failure {
+        Failure::Server(refusal) if refusal.sqlstate == "42501" && role.is_some() => {
+            let what =
+                format!("failed to run what is deferred: it does more than {phase} is granted");
+            let error = Error::new(Code::GrantDenied, what).cause(&refusal.message);
+            Some(error.server(refusal.report()).hint(format!(
+                "if it is meant to do this, grant what the server names to `{phase}` in [grants] of the \
+                 migration's migration.toml and build it again"
+            )))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,296 @@
+//! As whom the guest's statements run, and what is put right behind them.
+//!
+//! Queries and changes of rows run as the run role, which is made at the first of them; commands on objects
+//! as the owner; the host's own questions as the login. What switches is sent ahead of the statement and what
+//! pins behind it, in one piece, so that neither costs a round trip.
+
+use std::collections::BTreeSet;
+
+use super::limits::Stop;
+use super::owners::{Owners, concerned, one_owner, outdates};
+use super::state::{Answer, Fault, State};
+use crate::database::Failure;
+use crate::database::role::{self, Actor, Entered, Owner, Privileges, Role};
+use crate::error::{Code, Error};
+use crate::guard::grants::{Grants, Kind};
+use crate::guard::statement::{Change, ChangeKind, Class};
+use crate::migration::Phase;
+
+/// Makes the transaction read-only for what follows. Until a first query has run, a statement could make it
+/// READ WRITE again.
+const READ_ONLY: &str = "SAVEPOINT wasmigrate_check; SET TRANSACTION READ ONLY; SELECT 1";
+/// Makes it as it was. A cursor stays where a FETCH has left it.
+pub(super) const READ_WRITE: &str = "ROLLBACK TO wasmigrate_check; RELEASE wasmigrate_check";
+
+/// As whom the statements of one phase run.
+pub struct Acting {
+    grants: Grants,
+    privileges: Privileges,
+    name: String,
+    pins: String,
+    role: Made,
+    /// None where it is not known, as a function may have changed it.
+    current: Option<Current>,
+    /// Whether the last statement was sent as the run role.
+    confined: bool,
+    owners: Option<Owners>,
+    /// Whether definitions have changed since privileges were granted.
+    outdated: bool,
+    /// Whether a statement may run code that a grant allows: it can change settings, and the catalog.
+    runs_code: bool,
+    /// Whether the catalog may have changed.
+    changed: bool,
+}
+
+enum Made {
+    NotYet,
+    Role(Role),
+    Unavailable,
+}
+
+#[derive(PartialEq)]
+enum Current {
+    Host,
+    Run,
+    Owner(String),
+}
+
+/// What a run leaves to be put right before its transaction commits.
+#[derive(Debug, Default)]
+pub struct Left {
+    /// The run role, if one was made.
+    pub role: Option<Role>,
+    /// Whether the catalog must be compared.
+    pub changed: bool,
+}
+
+impl Acting {
+    pub(super) fn new(grants: Grants, name: String, pins: String) -> Self {
+        let code = |kind| matches!(kind, Kind::Call | Kind::Fires | Kind::CodeTrigger);
+        let runs_code = grants.iter().any(|grant| code(grant.kind));
+        Acting {
+            privileges: Privileges::granted(&grants),
+            runs_code,
+            grants,
+            name,
+            pins,
+            role: Made::NotYet,
+            current: Some(Current::Host),
+            confined: false,
+            owners: None,
+            outdated: false,
+            changed: false,
+        }
+    }
+
+    pub(super) fn left(self) -> Left {
+        Left {
+            role: match self.role {
+                Made::Role(role) => Some(role),
+                Made::NotYet | Made::Unavailable => None,
+            },
+            changed: self.changed,
+        }
+    }
+
+    /// Whether the server judges the statements that run now by the phase's grants.
+    pub(super) fn is_confined(&self) -> bool {
+        self.confined
+    }
+
+    /// What makes somebody the current role, if it is another.
+    fn switch(&mut self, to: Current, sql: impl FnOnce() -> String) -> String {
+        self.confined = to == Current::Run;
+        if self.current.as_ref() == Some(&to) {
+            return String::new();
+        }
+        self.current = Some(to);
+        sql()
+    }
+
+    /// What the next statement needs ahead to run as the login.
+    pub(super) fn as_host(&mut self) -> String {
+        self.switch(Current::Host, || Actor::Host.sql())
+    }
+
+    /// What the next statement needs ahead to run as an owner; without one, as the login.
+    pub(super) fn as_owner(&mut self, owner: Option<Owner>) -> String {
+        match owner {
+            Some(owner) => {
+                let sql = Actor::Owner(&owner).sql();
+                self.switch(Current::Owner(owner.owner), || sql)
+            }
+            None => self.as_host(),
+        }
+    }
+
+    /// What follows a statement: the settings are pinned again where its code, or that of an event trigger,
+    /// may have changed them.
+    pub(super) fn behind(&mut self, class: &Class) -> String {
+        let is_change = matches!(class, Class::Change(_));
+        if let Class::Change(change) = class {
+            self.outdated |= !KEEPS_NAMES.contains(&change.kind);
+            if outdates(change) {
+                self.owners = None;
+            }
+        }
+        self.changed |= is_change || self.runs_code;
+        if self.runs_code {
+            self.current = None;
+        }
+        match is_change || self.runs_code {
+            true => self.pins.clone(),
+            false => String::new(),
+        }
+    }
+}
+
+/// Commands after which the privileges of the run role are as good as before.
+const KEEPS_NAMES: &[ChangeKind] = &[
+    ChangeKind::AlterIndex,
+    ChangeKind::AlterStatistics,
+    ChangeKind::Analyze,
+    ChangeKind::Comment,
+    ChangeKind::CreateIndex,
+    ChangeKind::CreateStatistics,
+    ChangeKind::Lock,
+    ChangeKind::Refresh,
+    ChangeKind::Reindex,
+    ChangeKind::Truncate,
+    ChangeKind::Vacuum,
+];
+
+impl State {
+    /// What a statement needs ahead to run as whom it must.
+    pub(super) async fn ahead(&mut self, class: &Class) -> Answer<String> {
+        match class {
+            Class::Change(change) if change.kind != ChangeKind::Truncate => {
+                self.as_owner_of(change).await
+            }
+            _ => self.as_run().await,
+        }
+    }
+
+    /// What the next statement needs ahead to run as the run role, which is made at the first call. Where
+    /// none can be made, the login it is.
+    pub(super) async fn as_run(&mut self) -> Answer<String> {
+        if let Made::NotYet = self.acting.role {
+            let host = self.acting.as_host();
+            let (privileges, name) = (&self.acting.privileges, &self.acting.name);
+            let entering = self.session.enter_role(privileges, name);
+            let entered = self.session.between(&host, entering, "").await;
+            self.acting.role = match entered.map_err(no_role)? {
+                Entered::Role(role) => Made::Role(role),
+                Entered::Unavailable(why) => {
+                    self.events.unconfined(&why);
+                    Made::Unavailable
+                }
+            };
+            self.acting.outdated = false;
+        }
+        if self.acting.outdated {
+            let host = self.acting.as_host();
+            if let Made::Role(role) = &mut self.acting.role {
+                let extending = self.session.extend_role(role, &self.acting.privileges);
+                let extended = self.session.between(&host, extending, "").await;
+                extended.map_err(no_role)?;
+            }
+            self.acting.outdated = false;
+        }
+        let sql = match &self.acting.role {
+            Made::Role(role) => Actor::Run(role).sql(),
+            Made::NotYet | Made::Unavailable => return Ok(self.acting.as_host()),
+        };
+        Ok(self.acting.switch(Current::Run, || sql))
+    }
+
+    async fn as_owner_of(&mut self, change: &Change) -> Answer<String> {
+        self.look_up_owners().await?;
+        let owners = self.acting.owners.as_ref();
+        let owner = owners.and_then(|owners| owners.actor(change)).cloned();
+        Ok(self.acting.as_owner(owner))
+    }
+
+    /// What is needed ahead to plan a guest's expressions over tables, as [`State::as_reader`] for a query: whoever
+    /// makes an index of them runs their functions as the tables' owner too.
+    pub(super) async fn as_planner(&mut self, tables: &BTreeSet<(&str, &str)>) -> Answer<String> {
+        let asked: Vec<_> = tables
+            .iter()
+            .map(|(schema, table)| (role::Kind::Relation, *schema, *table))
+            .collect();
+        let host = self.acting.as_host();
+        let asking = self.session.owners(&asked);
+        let found = self.session.between(&host, asking, "").await;
+        let found = found.map_err(|failure| self.fault("the look-up of owners", failure))?;
+        Ok(joined(self.acting.as_owner(one_owner(found)), READ_ONLY))
+    }
+
+    /// All at once, at the first command of a transaction and after one that made, dropped or renamed.
+    async fn look_up_owners(&mut self) -> Answer<()> {
+        if self.acting.owners.is_some() {
+            return Ok(());
+        }
+        let objects = concerned(&self.acting.grants);
+        let asked: Vec<_> = objects
+            .iter()
+            .map(|(kind, name)| (*kind, name.schema.as_str(), name.name.as_str()))
+            .collect();
+        let mut found = Vec::new();
+        if !asked.is_empty() {
+            let host = self.acting.as_host();
+            let asking = self.session.owners(&asked);
+            let answered = self.session.between(&host, asking, "").await;
+            found = answered.map_err(|failure| self.fault("the look-up of owners", failure))?;
+        }
+        self.acting.owners = Some(Owners::new(objects, found));
+        Ok(())
+    }
+
+    /// What a check needs ahead that holds the guest's SQL: it runs as the run role and only reads, until
+    /// [`READ_WRITE`].
+    pub(super) async fn as_reader(&mut self) -> Answer<String> {
+        Ok(joined(self.as_run().await?, READ_ONLY))
+    }
+
+    /// Pins the settings after a statement that was several requests, where its code may have changed them.
+    pub(super) async fn pin_behind(&mut self, sql: &str, class: &Class) -> Answer<()> {
+        let behind = self.acting.behind(class);
+        if behind.is_empty() {
+            return Ok(());
+        }
+        let pinned = self.session.batch(&behind).await;
+        pinned.map_err(|failure| self.fault(sql, failure))
+    }
+
+    /// What reading rows needs ahead, and behind: in `verify` each piece of a query only reads.
+    pub(super) async fn around_rows(&mut self) -> Answer<(String, String)> {
+        if self.phase == Phase::Verify {
+            return Ok((self.as_reader().await?, READ_WRITE.to_owned()));
+        }
+        let ahead = self.as_run().await?;
+        Ok((ahead, self.acting.behind(&Class::Query)))
+    }
+}
+
+/// The statements of both, those of `first` first.
+fn joined(first: String, then: &str) -> String {
+    match first.is_empty() {
+        true => then.to_owned(),
+        false => format!("{first}; {then}"),
+    }
+}
+
+/// The run role could not be made: no doing of the guest's.
+fn no_role(failure: Failure) -> Fault {
+    let what = "failed to make the run's role";
+    Fault::Stop(match failure {
+        Failure::Server(refusal) if refusal.is_contention() => Stop::Contention(
+            Error::new(Code::ContentionGivenUp, what)
+                .cause(&refusal.message)
+                .server(refusal.report()),
+        ),
+        failure => Stop::Failed(failure.error(Code::DatabasePrivilege, what).hint(
+            "the login must own the tables that the manifest grants, or be a member of their owners",
+        )),
+    })
+}
