@@ -7,6 +7,8 @@ INSERT INTO hist.history SELECT n, 'applied ' || n FROM generate_series(1, 5) AS
 
 CREATE TABLE public.logs (id int PRIMARY KEY, x int, note text, data jsonb);
 INSERT INTO public.logs SELECT n, n * 10, 'log ' || n, '{"a": 1}' FROM generate_series(1, 5) AS n;
+CREATE INDEX logs_note ON public.logs (lower(note)) WHERE x > 0;
+CREATE INDEX logs_x ON public.logs (x);
 CREATE TABLE public.patients (id int PRIMARY KEY, name text, ssn text);
 INSERT INTO public.patients SELECT n, 'patient ' || n, 'ssn-' || n FROM generate_series(1, 5) AS n;
 CREATE INDEX patients_name ON public.patients (name);
