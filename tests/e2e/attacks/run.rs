@@ -19,10 +19,11 @@ use crate::support::{Database, Ended, only};
 
 /// An attack that goes on for this long was not stopped; one that nothing stops yet need not go on for so long.
 const LONG: Duration = Duration::from_secs(20);
-const LONG_IF_OPEN: Duration = Duration::from_secs(3);
+const LONG_IF_OPEN: Duration = Duration::from_millis(1500);
 
 const FIXTURE: &str = include_str!("fixture.sql");
-const STATE: &str = include_str!("state.sql");
+/// What asks for the state, which a session must be prepared for.
+const STATE: &str = "EXECUTE state";
 
 /// What a file holds.
 #[derive(Deserialize)]
@@ -190,7 +191,7 @@ type State = Vec<Vec<Option<String>>>;
 /// What differs, by name.
 fn differences(before: &State, after: &State, but: &[&str]) -> Vec<String> {
     let lines = |state: &State| -> BTreeMap<String, String> {
-        let text = |line: &Vec<Option<String>>, place: usize| line[place].clone().unwrap();
+        let text = |line: &Vec<Option<String>>, place: usize| line[place].clone().unwrap_or_default();
         let named = state.iter().map(|line| (text(line, 0), text(line, 1)));
         named.filter(|(name, _)| !but.contains(&&**name)).collect()
     };
@@ -217,6 +218,12 @@ fn dumped(database: &Database) -> [String; 2] {
     [run("pg_dump", &["-s"]), run("pg_dumpall", &["-r"])]
 }
 
+/// A session beside the attack; to plan its question takes as long as to answer it.
+fn observer(database: &Database) -> Other {
+    let prepare = format!("PREPARE state AS {}", include_str!("state.sql"));
+    Other::open(database, &prepare)
+}
+
 /// Tries attacks one after the other on one database; what is not as it must be.
 pub fn together(attacks: &[&Attack]) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -224,7 +231,7 @@ pub fn together(attacks: &[&Attack]) -> Vec<String> {
     // what one attack broke is not held against the next ones
     while !rest.is_empty() {
         let database = copy();
-        let session = Other::open(&database, "SELECT 1");
+        let session = observer(&database);
         let before = session.run(STATE);
         let dumps = dumped(&database);
         let mut whole = true;
@@ -266,7 +273,7 @@ pub fn is_refused(attack: &Attack) -> bool {
 
 fn on_its_own<T>(attack: &Attack, work: impl FnOnce(&Database, &Other, &State) -> T) -> T {
     let database = copy();
-    let session = Other::open(&database, "SELECT 1");
+    let session = observer(&database);
     if let Some(prelude) = &attack.prelude {
         session.run(&prelude.replace(":database", &database.name));
     }

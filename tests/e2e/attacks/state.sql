@@ -1,67 +1,84 @@
--- Everything that an attack could have changed, as one line each: a name and a checksum. The probe's own script
--- and what the host records about runs are no part of it.
-WITH catalogs AS (
-    SELECT 'pg_class' AS name, c::text AS line FROM pg_class c WHERE relnamespace <> 'pg_toast'::regnamespace
-    UNION ALL SELECT 'pg_attribute', a::text FROM pg_attribute a
-    UNION ALL SELECT 'pg_attrdef', concat_ws(' ', adrelid, adnum, pg_get_expr(adbin, adrelid)) FROM pg_attrdef
-    UNION ALL SELECT 'pg_proc', concat_ws(' ', p.oid, proname, proacl, proowner, prosrc, proconfig, prosecdef) FROM pg_proc p
-    UNION ALL SELECT 'pg_type', concat_ws(' ', t.oid, typname, typacl, typowner, typnamespace) FROM pg_type t
-    UNION ALL SELECT 'pg_constraint', concat_ws(' ', c.oid, conname, conrelid, contypid, convalidated) FROM pg_constraint c
-    UNION ALL SELECT 'pg_index', i::text FROM pg_index i WHERE indrelid >= 16384
-    UNION ALL SELECT 'pg_trigger', t::text FROM pg_trigger t
-    UNION ALL SELECT 'pg_rewrite', concat_ws(' ', r.oid, rulename, ev_class, ev_enabled) FROM pg_rewrite r
-    UNION ALL SELECT 'pg_policy', p::text FROM pg_policy p
-    UNION ALL SELECT 'pg_namespace', n::text FROM pg_namespace n
-    UNION ALL SELECT 'pg_enum', e::text FROM pg_enum e
-    UNION ALL SELECT 'pg_operator', concat_ws(' ', o.oid, oprname, oprowner, oprcode) FROM pg_operator o
-    UNION ALL SELECT 'pg_opclass', o::text FROM pg_opclass o
-    UNION ALL SELECT 'pg_cast', c::text FROM pg_cast c
-    UNION ALL SELECT 'pg_collation', concat_ws(' ', c.oid, collname) FROM pg_collation c
-    UNION ALL SELECT 'pg_am', a::text FROM pg_am a
-    UNION ALL SELECT 'pg_language', l::text FROM pg_language l
-    UNION ALL SELECT 'pg_ts_config', c::text FROM pg_ts_config c
-    UNION ALL SELECT 'pg_ts_dict', d::text FROM pg_ts_dict d
-    UNION ALL SELECT 'pg_statistic_ext', concat_ws(' ', s.oid, stxname, stxstattarget) FROM pg_statistic_ext s
-    UNION ALL SELECT 'pg_extension', e::text FROM pg_extension e
-    UNION ALL SELECT 'pg_default_acl', d::text FROM pg_default_acl d
-    UNION ALL SELECT 'pg_event_trigger', e::text FROM pg_event_trigger e
-    UNION ALL SELECT 'pg_foreign_server', f::text FROM pg_foreign_server f
-    UNION ALL SELECT 'pg_foreign_data_wrapper', f::text FROM pg_foreign_data_wrapper f
-    UNION ALL SELECT 'pg_user_mapping', u::text FROM pg_user_mapping u
-    UNION ALL SELECT 'pg_publication', p::text FROM pg_publication p
-    UNION ALL SELECT 'pg_subscription', concat_ws(' ', s.oid, subname) FROM pg_subscription s
-    UNION ALL SELECT 'pg_description', d::text FROM pg_description d WHERE objoid >= 16384
-    UNION ALL SELECT 'pg_shdescription', d::text FROM pg_shdescription d
-    UNION ALL SELECT 'pg_seclabel', d::text FROM pg_seclabel d
-    UNION ALL SELECT 'pg_largeobject_metadata', l::text FROM pg_largeobject_metadata l
-    UNION ALL SELECT 'pg_authid', a::text FROM pg_authid a
-    UNION ALL SELECT 'pg_auth_members', a::text FROM pg_auth_members a
-    UNION ALL SELECT 'pg_db_role_setting', s::text FROM pg_db_role_setting s
-        WHERE setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
-    UNION ALL SELECT 'pg_database', concat_ws(' ', datname, datdba, datacl, datconnlimit) FROM pg_database
-        WHERE datname IN (current_database(), 'postgres', 'template0', 'template1')
-    UNION ALL SELECT 'pg_tablespace', t::text FROM pg_tablespace t
-    UNION ALL SELECT 'pg_replication_slots', slot_name FROM pg_replication_slots
-    UNION ALL SELECT 'pg_prepared_xacts', gid FROM pg_prepared_xacts
-    UNION ALL SELECT 'pg_file_settings', concat_ws(' ', name, setting) FROM pg_file_settings
-    UNION ALL SELECT 'public.logs', t::text FROM public.logs t
-    UNION ALL SELECT 'public.patients', t::text FROM public.patients t
-    UNION ALL SELECT 'public.secret', t::text FROM public.secret t
-    UNION ALL SELECT 'public.secret2', t::text FROM public.secret2 t
-    UNION ALL SELECT 'hist.history', t::text FROM hist.history t
-    UNION ALL SELECT 'public.deferred', t::text FROM public.deferred t
-    UNION ALL SELECT 'public.triggered', t::text FROM public.triggered t
-    UNION ALL SELECT 'public.pa', t::text FROM public.pa t
-    UNION ALL SELECT 'public.child', t::text FROM public.child t
-    UNION ALL SELECT 'public.ruled', t::text FROM public.ruled t
-    UNION ALL SELECT 'public.defaulted', t::text FROM public.defaulted t
-    UNION ALL SELECT 'public.generated', t::text FROM public.generated t
-    UNION ALL SELECT 'public.checking', t::text FROM public.checking t
-    UNION ALL SELECT 'public.typed', t::text FROM public.typed t
-    UNION ALL SELECT 'public.guarded', t::text FROM public.guarded t
-    UNION ALL SELECT 'public.inbox', t::text FROM public.inbox t
-    UNION ALL SELECT 'public.s', concat_ws(' ', last_value, is_called) FROM public.s
-    UNION ALL SELECT 'public.probe_answer', t::text FROM public.probe_answer t
-    UNION ALL SELECT 'wasmigrate.migration', t::text FROM wasmigrate.migration t
-)
-SELECT name, concat(count(*), ' ', sum(hashtextextended(line, 0))) FROM catalogs GROUP BY name ORDER BY name
+-- Everything that an attack could have changed, as a line each: a name and a number. A row of a catalog is told by
+-- the transaction that wrote it, which is as good as its text and quicker. The probe's own script and what the host
+-- records about runs are no part of it.
+SELECT 'pg_class' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_class
+UNION ALL SELECT 'pg_attribute' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_attribute
+UNION ALL SELECT 'pg_attrdef' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_attrdef
+UNION ALL SELECT 'pg_proc' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_proc
+UNION ALL SELECT 'pg_type' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_type
+UNION ALL SELECT 'pg_constraint' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_constraint
+UNION ALL SELECT 'pg_index' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_index
+UNION ALL SELECT 'pg_inherits' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_inherits
+UNION ALL SELECT 'pg_depend' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_depend
+UNION ALL SELECT 'pg_trigger' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_trigger
+UNION ALL SELECT 'pg_rewrite' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_rewrite
+UNION ALL SELECT 'pg_policy' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_policy
+UNION ALL SELECT 'pg_namespace' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_namespace
+UNION ALL SELECT 'pg_enum' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_enum
+UNION ALL SELECT 'pg_sequence' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_sequence
+UNION ALL SELECT 'pg_operator' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_operator
+UNION ALL SELECT 'pg_opclass' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_opclass
+UNION ALL SELECT 'pg_opfamily' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_opfamily
+UNION ALL SELECT 'pg_amop' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_amop
+UNION ALL SELECT 'pg_amproc' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_amproc
+UNION ALL SELECT 'pg_aggregate' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_aggregate
+UNION ALL SELECT 'pg_cast' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_cast
+UNION ALL SELECT 'pg_range' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_range
+UNION ALL SELECT 'pg_collation' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_collation
+UNION ALL SELECT 'pg_conversion' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_conversion
+UNION ALL SELECT 'pg_am' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_am
+UNION ALL SELECT 'pg_language' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_language
+UNION ALL SELECT 'pg_transform' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_transform
+UNION ALL SELECT 'pg_ts_config' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_ts_config
+UNION ALL SELECT 'pg_ts_config_map' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_ts_config_map
+UNION ALL SELECT 'pg_ts_dict' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_ts_dict
+UNION ALL SELECT 'pg_ts_parser' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_ts_parser
+UNION ALL SELECT 'pg_ts_template' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_ts_template
+UNION ALL SELECT 'pg_statistic_ext' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_statistic_ext
+UNION ALL SELECT 'pg_partitioned_table' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_partitioned_table
+UNION ALL SELECT 'pg_extension' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_extension
+UNION ALL SELECT 'pg_default_acl' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_default_acl
+UNION ALL SELECT 'pg_init_privs' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_init_privs
+UNION ALL SELECT 'pg_event_trigger' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_event_trigger
+UNION ALL SELECT 'pg_foreign_data_wrapper' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_foreign_data_wrapper
+UNION ALL SELECT 'pg_foreign_server' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_foreign_server
+UNION ALL SELECT 'pg_foreign_table' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_foreign_table
+UNION ALL SELECT 'pg_user_mapping' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_user_mapping
+UNION ALL SELECT 'pg_publication' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_publication
+UNION ALL SELECT 'pg_publication_rel' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_publication_rel
+UNION ALL SELECT 'pg_description' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_description
+UNION ALL SELECT 'pg_seclabel' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_seclabel
+UNION ALL SELECT 'pg_largeobject_metadata' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_largeobject_metadata
+UNION ALL SELECT 'pg_largeobject' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_largeobject
+UNION ALL SELECT 'pg_authid' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_authid
+UNION ALL SELECT 'pg_auth_members' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_auth_members
+UNION ALL SELECT 'pg_shseclabel' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_shseclabel
+UNION ALL SELECT 'pg_tablespace' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_tablespace
+UNION ALL SELECT 'pg_subscription', concat(count(*), ' ', sum(xmin::text::bigint)) FROM pg_subscription
+    WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+UNION ALL SELECT 'pg_db_role_setting', string_agg(s::text, ' ' ORDER BY s::text) FROM pg_db_role_setting AS s
+    WHERE setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+UNION ALL SELECT 'pg_database', string_agg(concat_ws(' ', datname, datdba, datacl, datconnlimit), ' ' ORDER BY datname) FROM pg_database
+    WHERE datname IN (current_database(), 'postgres', 'template0', 'template1')
+UNION ALL SELECT 'pg_replication_slots', concat(count(*)) FROM pg_replication_slots
+UNION ALL SELECT 'pg_prepared_xacts', concat(count(*)) FROM pg_prepared_xacts WHERE database = current_database()
+UNION ALL SELECT 'pg_file_settings', string_agg(concat_ws(' ', name, setting), ' ' ORDER BY seqno) FROM pg_file_settings
+UNION ALL SELECT 'public.s', concat_ws(' ', last_value, is_called) FROM public.s
+UNION ALL SELECT 'public.logs', string_agg(t::text, ' ' ORDER BY t::text) FROM public.logs AS t
+UNION ALL SELECT 'public.patients', string_agg(t::text, ' ' ORDER BY t::text) FROM public.patients AS t
+UNION ALL SELECT 'public.secret', string_agg(t::text, ' ' ORDER BY t::text) FROM public.secret AS t
+UNION ALL SELECT 'public.secret2', string_agg(t::text, ' ' ORDER BY t::text) FROM public.secret2 AS t
+UNION ALL SELECT 'public.deferred', string_agg(t::text, ' ' ORDER BY t::text) FROM public.deferred AS t
+UNION ALL SELECT 'public.triggered', string_agg(t::text, ' ' ORDER BY t::text) FROM public.triggered AS t
+UNION ALL SELECT 'public.pa', string_agg(t::text, ' ' ORDER BY t::text) FROM public.pa AS t
+UNION ALL SELECT 'public.child', string_agg(t::text, ' ' ORDER BY t::text) FROM public.child AS t
+UNION ALL SELECT 'public.ruled', string_agg(t::text, ' ' ORDER BY t::text) FROM public.ruled AS t
+UNION ALL SELECT 'public.defaulted', string_agg(t::text, ' ' ORDER BY t::text) FROM public.defaulted AS t
+UNION ALL SELECT 'public.generated', string_agg(t::text, ' ' ORDER BY t::text) FROM public.generated AS t
+UNION ALL SELECT 'public.checking', string_agg(t::text, ' ' ORDER BY t::text) FROM public.checking AS t
+UNION ALL SELECT 'public.typed', string_agg(t::text, ' ' ORDER BY t::text) FROM public.typed AS t
+UNION ALL SELECT 'public.guarded', string_agg(t::text, ' ' ORDER BY t::text) FROM public.guarded AS t
+UNION ALL SELECT 'public.inbox', string_agg(t::text, ' ' ORDER BY t::text) FROM public.inbox AS t
+UNION ALL SELECT 'public.probe_answer', string_agg(t::text, ' ' ORDER BY t::text) FROM public.probe_answer AS t
+UNION ALL SELECT 'hist.history', string_agg(t::text, ' ' ORDER BY t::text) FROM hist.history AS t
+UNION ALL SELECT 'wasmigrate.migration', string_agg(t::text, ' ' ORDER BY t::text) FROM wasmigrate.migration AS t
