@@ -62,10 +62,13 @@ fn refused(file: &str) {
     let (open, closed): (Vec<_>, Vec<_>) = attacks.iter().partition(is_open);
     let (apart, together): (Vec<_>, Vec<_>) = closed.iter().partition(|attack| attack.is_apart());
     let mut wrong = run::together(&together);
-    wrong.extend(apart.into_iter().flat_map(|attack| run::apart(attack)));
+    wrong.extend(apart.into_iter().flat_map(run::apart));
     for attack in open {
         if run::is_refused(attack) {
-            wrong.push(format!("{} is refused now: take it off the list", attack.id));
+            wrong.push(format!(
+                "{} is refused now: take it off the list",
+                attack.id
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -130,6 +133,10 @@ fn each_attack_of_the_first_list_is_tried_once() {
         functions(&root().join(folder), &mut text);
     }
     for test in COVERED.iter().flat_map(|(_, tests)| *tests) {
-        assert!(text.contains(&format!("#[test]\nfn {test}()")) || text.contains(&format!("#[test]\n    fn {test}()")), "no test {test}");
+        assert!(
+            text.contains(&format!("#[test]\nfn {test}()"))
+                || text.contains(&format!("#[test]\n    fn {test}()")),
+            "no test {test}"
+        );
     }
 }

@@ -191,7 +191,8 @@ type State = Vec<Vec<Option<String>>>;
 /// What differs, by name.
 fn differences(before: &State, after: &State, but: &[&str]) -> Vec<String> {
     let lines = |state: &State| -> BTreeMap<String, String> {
-        let text = |line: &Vec<Option<String>>, place: usize| line[place].clone().unwrap_or_default();
+        let text =
+            |line: &Vec<Option<String>>, place: usize| line[place].clone().unwrap_or_default();
         let named = state.iter().map(|line| (text(line, 0), text(line, 1)));
         named.filter(|(name, _)| !but.contains(&&**name)).collect()
     };
@@ -305,7 +306,8 @@ fn tried(attack: &Attack, database: &Database, session: &Other, before: &State) 
     let after = session.run(STATE);
     let mut wrong = Vec::new();
     if let Some(learned) = &attack.harmless {
-        let answers = session.run("SELECT value FROM public.probe_answer ORDER BY step, line, place");
+        let answers =
+            session.run("SELECT value FROM public.probe_answer ORDER BY step, line, place");
         let answers: Vec<_> = answers.into_iter().flatten().flatten().collect();
         if ended.status != 0 || &answers != learned {
             wrong.push(format!("it learned {answers:?}: {ended:?}"));
@@ -317,7 +319,12 @@ fn tried(attack: &Attack, database: &Database, session: &Other, before: &State) 
     let name = attack.code.as_deref().unwrap();
     let code = Code::ALL.iter().find(|code| code.name() == name).unwrap();
     let verify = attack.phase == "verify";
-    let status = if verify { Code::VerificationFailed } else { *code }.exit();
+    let status = if verify {
+        Code::VerificationFailed
+    } else {
+        *code
+    }
+    .exit();
     // what is wrong with a verification is data
     let shown = if verify { &ended.stdout } else { &ended.stderr };
     if ended.status != i32::from(status) || !shown.contains(&format!("error[{name}]")) {
@@ -358,9 +365,15 @@ fn unrecorded(attack: &Attack, code: &str, session: &Other, last: &str) -> Optio
         line.chars().take(60).collect()
     };
     let steps = attack.steps();
-    let statement = steps.iter().flatten().any(|text| start(text) == start(subject));
+    let statement = steps
+        .iter()
+        .flatten()
+        .any(|text| start(text) == start(subject));
     // what the host, or the SDK, makes of what it is given
-    let made = attack.steps().iter().all(|step| !["execute", "query"].contains(&&*step[0]));
+    let made = attack
+        .steps()
+        .iter()
+        .all(|step| !["execute", "query"].contains(&&*step[0]));
     if !statement && !made {
         return Some(format!("the finding is about {subject:?}"));
     }

@@ -153,7 +153,10 @@ impl Walker<'_> {
             }
             if let Some(NodeEnum::FuncCall(call)) = &call.node {
                 name = call.funcname.last().and_then(string).unwrap_or_default();
-                of_user = !matches!(strings(&call.funcname).as_deref(), Some([_] | ["pg_catalog", _]));
+                of_user = !matches!(
+                    strings(&call.funcname).as_deref(),
+                    Some([_] | ["pg_catalog", _])
+                );
                 let rows = OF_ROWS.contains(&name) || name == "unnest" && call.args.len() > 1;
                 plain &= of_user || !rows;
             }
@@ -170,9 +173,7 @@ impl Walker<'_> {
             ([_], _) if plain && OF_ELEMENTS.contains(&name) => {
                 Source::Values(vec!["value".to_owned()])
             }
-            ([_], _) if plain => {
-                Source::Values(vec![alias_name(alias).unwrap_or(name).to_owned()])
-            }
+            ([_], _) if plain => Source::Values(vec![alias_name(alias).unwrap_or(name).to_owned()]),
             _ => Source::Derived,
         };
         self.add_source(scope, alias_name(alias).unwrap_or(name), source);

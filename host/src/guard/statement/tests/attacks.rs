@@ -275,9 +275,12 @@ const ATTACKS: &[(&str, &str)] = &[
         "DELETE FROM public.logs USING generate_series(1, 9) g WHERE g.pg_sleep IS NULL",
         "the column pg_sleep of a function",
     ),
-    ("SELECT g.g, x.value, e.key, n.i, o.ordinality, u.a, lower.lower \
+    (
+        "SELECT g.g, x.value, e.key, n.i, o.ordinality, u.a, lower.lower \
       FROM generate_series(1, 9) g, jsonb_array_elements('[]') x, jsonb_each('{}') e, generate_series(1, 9) n(i), \
-      unnest('{a}'::text[]) WITH ORDINALITY o, unnest('{a}'::text[], '{b}'::text[]) u(a, b), lower('a')", ""),
+      unnest('{a}'::text[]) WITH ORDINALITY o, unnest('{a}'::text[], '{b}'::text[]) u(a, b), lower('a')",
+        "",
+    ),
     (
         "UPDATE public.logs SET a = 1 WHERE CURRENT OF c",
         "a cursor",
