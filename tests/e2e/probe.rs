@@ -139,6 +139,11 @@ impl Script {
         self.steps
     }
 
+    /// The statements that write it down.
+    pub fn sql(&self) -> &str {
+        &self.sql
+    }
+
     /// Writes it down, and nothing of an earlier one stays.
     pub fn write(&self, database: &Database) {
         database.sql(&format!(

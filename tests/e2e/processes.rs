@@ -101,8 +101,8 @@ impl Other {
     }
 
     /// Runs SQL on it.
-    pub fn run(&self, sql: &str) {
-        run_on(&self.client, sql);
+    pub fn run(&self, sql: &str) -> Vec<Vec<Option<String>>> {
+        run_on(&self.client, sql)
     }
 }
 

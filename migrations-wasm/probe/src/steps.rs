@@ -23,6 +23,8 @@ impl Open {
     pub fn step(&mut self, verb: &str, args: &Args, answers: &mut Answers) -> Result<()> {
         match verb {
             "execute" => answers.say(execute(args.text(0)?, &args.params(1)?)?),
+            // a script cannot hold a NUL
+            "execute-nul" => answers.say(execute(args.text(0)?.replace('~', "\0"), &[])?),
             "query" => {
                 let rows = raw::query(args.text(0)?, &args.params(1)?)?;
                 while let Some(batch) = rows.next()? {

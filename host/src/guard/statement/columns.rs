@@ -7,6 +7,7 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::ColumnRef;
 
 use super::walk::{Walker, shown, string};
+use crate::guard::functions;
 use crate::guard::grants::Kind;
 use crate::guard::grants::name::Name;
 
@@ -37,6 +38,8 @@ pub enum Source {
     Renamed(Vec<Name>),
     /// A sub-select, a WITH query or a function: its parts were judged where they stand.
     Derived,
+    /// One function that may give plain values, and the names that its column may go by.
+    Values(Vec<String>),
 }
 
 impl Walker<'_> {
@@ -98,7 +101,7 @@ impl Walker<'_> {
                 frame.count += 1;
                 frame.tables.extend(tables.iter().cloned());
             }
-            Source::Derived => {}
+            Source::Derived | Source::Values(_) => {}
         }
         self.add_name(scope, name, source);
     }
@@ -169,7 +172,7 @@ impl Walker<'_> {
     pub fn bare(&mut self, name: &str, scope: Scope) {
         if let Some(sources) = self.sources(None, name, scope) {
             for source in sources {
-                self.read(source, None);
+                self.read(source, None, -1);
             }
             return self.mark(scope);
         }
@@ -214,13 +217,24 @@ impl Walker<'_> {
             );
         };
         for source in sources {
-            self.read(source, column);
+            self.read(source, column, reference.location);
         }
     }
 
-    fn read(&mut self, source: Source, column: Option<&str>) {
+    /// `x.f` calls the function `f` where `x` is a plain value and no row with such a column.
+    /// Source: PostgreSQL, "Using Composite Types in Queries".
+    fn of_values(&mut self, names: &[String], column: &str, at: i32) {
+        if !names.iter().any(|name| name == column) && !functions::allowed(column) {
+            let what = format!("the column {} of a function", shown(column));
+            let why = "it may be a call; name the columns after the alias, as in AS x(a, b)";
+            self.deny(what, why, at);
+        }
+    }
+
+    fn read(&mut self, source: Source, column: Option<&str>, at: i32) {
         match (source, column) {
-            (Source::Derived, _) => {}
+            (Source::Derived | Source::Values(_), None) | (Source::Derived, Some(_)) => {}
+            (Source::Values(names), Some(column)) => self.of_values(&names, column, at),
             (Source::Table(table), Some(column)) => self.column_of(Kind::Read, &table, column),
             (Source::Table(table), None) => self.touch(Kind::Read, &table).whole = true,
             (Source::Renamed(tables), column) => {

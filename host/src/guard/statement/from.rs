@@ -14,6 +14,33 @@ use crate::guard::grants::name::Name;
 /// The built-in methods of sampling. Source: PostgreSQL, `SELECT`, TABLESAMPLE.
 pub const SAMPLING: &[&str] = &["bernoulli", "system"];
 
+/// Built-in functions whose rows have columns of their own, so that what follows their name is never a call.
+/// Source: PostgreSQL, "JSON Processing Functions", "Text Search Debugging Functions".
+const OF_ROWS: &[&str] = &[
+    "json_each",
+    "json_each_text",
+    "json_populate_record",
+    "json_populate_recordset",
+    "json_to_record",
+    "json_to_recordset",
+    "jsonb_each",
+    "jsonb_each_text",
+    "jsonb_populate_record",
+    "jsonb_populate_recordset",
+    "jsonb_to_record",
+    "jsonb_to_recordset",
+    "ts_parse",
+    "ts_token_type",
+];
+
+/// Built-in functions of plain values, in a column that is named `value` whatever the alias is.
+const OF_ELEMENTS: &[&str] = &[
+    "json_array_elements",
+    "json_array_elements_text",
+    "jsonb_array_elements",
+    "jsonb_array_elements_text",
+];
+
 /// A level of a statement, and the level around it, which is all that a sub-select sees of it
 /// where LATERAL is not written.
 #[derive(Clone, Copy)]
@@ -107,7 +134,9 @@ impl Walker<'_> {
     }
 
     fn source_functions(&mut self, functions: &RangeFunction, scope: Scope) {
-        let mut unnamed = "";
+        let mut name = "";
+        let mut of_user = false;
+        let mut plain = !functions.ordinality && functions.coldeflist.is_empty();
         for function in &functions.functions {
             let Some(NodeEnum::List(pair)) = &function.node else {
                 self.deny_node(function);
@@ -120,13 +149,34 @@ impl Walker<'_> {
             self.expr(call, scope);
             for columns in columns.iter().filter(|node| node.node.is_some()) {
                 self.column_types(std::slice::from_ref(columns));
+                plain = false;
             }
             if let Some(NodeEnum::FuncCall(call)) = &call.node {
-                unnamed = call.funcname.last().and_then(string).unwrap_or_default();
+                name = call.funcname.last().and_then(string).unwrap_or_default();
+                of_user = !matches!(
+                    strings(&call.funcname).as_deref(),
+                    Some([_] | ["pg_catalog", _])
+                );
+                let rows = OF_ROWS.contains(&name) || name == "unnest" && call.args.len() > 1;
+                plain &= of_user || !rows;
             }
         }
         self.column_types(&functions.coldeflist);
-        self.derived(scope, functions.alias.as_ref(), unnamed);
+        let alias = functions.alias.as_ref();
+        let source = match (&functions.functions[..], alias) {
+            ([_], Some(alias)) if plain && !alias.colnames.is_empty() => {
+                let columns = alias.colnames.iter().filter_map(string);
+                Source::Values(columns.map(str::to_owned).collect())
+            }
+            // the one column of a user's function may have any name
+            ([_], _) if plain && of_user => Source::Values(Vec::new()),
+            ([_], _) if plain && OF_ELEMENTS.contains(&name) => {
+                Source::Values(vec!["value".to_owned()])
+            }
+            ([_], _) if plain => Source::Values(vec![alias_name(alias).unwrap_or(name).to_owned()]),
+            _ => Source::Derived,
+        };
+        self.add_source(scope, alias_name(alias).unwrap_or(name), source);
     }
 
     /// Columns that are no more than a name, a type and a collation.

@@ -168,7 +168,7 @@ impl Walker<'_> {
                     Source::Table(table) => tables.push(table),
                     Source::Renamed(renamed) => tables.extend(renamed),
                     // of a sub-select, the rows of its tables are locked
-                    Source::Derived => tables.extend(named.iter().cloned()),
+                    Source::Derived | Source::Values(_) => tables.extend(named.iter().cloned()),
                 }
             }
         }

@@ -242,6 +242,45 @@ const ATTACKS: &[(&str, &str)] = &[
         "(...).pg_sleep",
     ),
     ("SELECT ((x).y).pg_sleep FROM public.logs", "(...)"),
+    // a call of a function in FROM is no row, so what follows its name may be one more call
+    (
+        "SELECT g.pg_sleep FROM generate_series(1, 9) g",
+        "the column pg_sleep of a function",
+    ),
+    (
+        "SELECT pg_sleep.pg_sleep FROM generate_series(1, 9) pg_sleep(n)",
+        "the column pg_sleep of a function",
+    ),
+    (
+        "SELECT pg_read_file.pg_read_file FROM jsonb_array_elements_text('[]') pg_read_file",
+        "the column pg_read_file of a function",
+    ),
+    (
+        "SELECT u.pg_read_file FROM CURRENT_USER AS u",
+        "the column pg_read_file of a function",
+    ),
+    (
+        "SELECT u.pg_read_file FROM ROWS FROM (unnest('{a}'::text[])) AS u",
+        "the column pg_read_file of a function",
+    ),
+    (
+        "SELECT pg_sleep.pg_sleep FROM public.pg_sleep()",
+        "the column pg_sleep of a function",
+    ),
+    (
+        "SELECT (SELECT g.pg_sleep) FROM public.logs, generate_series(1, 9) g",
+        "the column pg_sleep of a function",
+    ),
+    (
+        "DELETE FROM public.logs USING generate_series(1, 9) g WHERE g.pg_sleep IS NULL",
+        "the column pg_sleep of a function",
+    ),
+    (
+        "SELECT g.g, x.value, e.key, n.i, o.ordinality, u.a, lower.lower \
+      FROM generate_series(1, 9) g, jsonb_array_elements('[]') x, jsonb_each('{}') e, generate_series(1, 9) n(i), \
+      unnest('{a}'::text[]) WITH ORDINALITY o, unnest('{a}'::text[], '{b}'::text[]) u(a, b), lower('a')",
+        "",
+    ),
     (
         "UPDATE public.logs SET a = 1 WHERE CURRENT OF c",
         "a cursor",

@@ -1,0 +1,142 @@
+//! Attacks by a guest with few grants: each is refused with the right words, recorded, and leaves no trace.
+//!
+//! What is tried lies in `attacks/*.toml`, the database that is attacked in `attacks/fixture.sql`. The guest goes
+//! on after each refusal and then does what it may, so a run that were committed all the same would show.
+
+mod run;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use run::{Attack, Group};
+
+use crate::support::root;
+
+/// Attacks that are not refused as they must be; each is taken off as soon as it is.
+#[rustfmt::skip]
+const OPEN: &[&str] = &[
+    // nothing ends a statement of the server's
+    "A53", "A55",
+    // what a write sets off: triggers, cascades, rules, defaults, constraints, domains
+    "B04", "B13", "M46", "M47", "M48", "M49", "M50", "M51", "M52", "M53", "M54", "M55",
+    // what a view reads and writes
+    "B25", "M56", "M57", "M58", "M59",
+    // whose index or statistics it is
+    "D117", "D119", "D120", "D121", "D224", "D225",
+];
+
+/// Attacks of the first list that have tests of their own.
+#[rustfmt::skip]
+const COVERED: &[(&str, &[&str])] = &[
+    ("B31", &["rows_end_at_their_number", "a_call_ends_at_its_bytes"]),
+    ("W01", &["a_loop_ends_by_its_guest_time", "a_loop_can_be_interrupted"]),
+    ("W02", &["memory_ends_at_its_limit", "the_stack_ends_at_its_limit", "handles_end_at_their_number"]),
+    ("W04", &["a_wrong_world_is_refused_before_it_runs"]),
+    ("W07", &["one_whole_manifest_must_be_there"]),
+    ("W10", &["verify_cannot_write"]),
+    ("W11", &["an_error_that_is_swallowed_fails_the_run", "after_a_failed_call_the_rest_is_poisoned"]),
+    ("W13", &["a_call_ends_at_its_bytes", "the_log_ends_at_its_bytes"]),
+    ("W14", &["columns_that_lie_are_refused"]),
+    ("W16", &["a_text_of_a_guest_does_not_steer_the_screen"]),
+    ("W17", &["what_is_wrong_is_said_with_its_place", "the_lines_of_a_phase_are_sorted_by_danger_and_counted"]),
+    ("W19", &["a_wrong_world_is_refused_before_it_runs"]),
+    ("W23", &["a_panic_shows_its_message_and_place"]),
+];
+
+/// Attacks of the first list on approvals, which are not built yet.
+const NOT_BUILT: &[&str] = &["W05", "W20", "W22"];
+
+/// The files of attacks; the first one holds the first list and all grants.
+const FILES: &[&str] = &["document", "queries", "writes", "definitions", "calls"];
+
+fn attacks(file: &str) -> Group {
+    let path = root().join(format!("tests/e2e/attacks/{file}.toml"));
+    let text = std::fs::read_to_string(path).unwrap();
+    toml::from_str(&text).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+#[track_caller]
+fn refused(file: &str) {
+    let attacks = attacks(file).attacks;
+    let is_open = |attack: &&Attack| OPEN.contains(&attack.id.as_str());
+    let (open, closed): (Vec<_>, Vec<_>) = attacks.iter().partition(is_open);
+    let (apart, together): (Vec<_>, Vec<_>) = closed.iter().partition(|attack| attack.is_apart());
+    let mut wrong = run::together(&together);
+    wrong.extend(apart.into_iter().flat_map(run::apart));
+    for attack in open {
+        if run::is_refused(attack) {
+            wrong.push(format!(
+                "{} is refused now: take it off the list",
+                attack.id
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_the_first_list_tries_is_refused() {
+    refused("document");
+}
+
+#[test]
+fn what_queries_hide_is_refused() {
+    refused("queries");
+}
+
+#[test]
+fn what_writes_hide_is_refused() {
+    refused("writes");
+}
+
+#[test]
+fn what_definitions_hide_is_refused() {
+    refused("definitions");
+}
+
+#[test]
+fn what_other_calls_hide_is_refused() {
+    refused("calls");
+}
+
+/// Every `fn` of the tests.
+fn functions(folder: &Path, into: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            functions(&path, into);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            *into += &std::fs::read_to_string(path).unwrap();
+        }
+    }
+}
+
+#[test]
+fn each_attack_of_the_first_list_is_tried_once() {
+    let mut tried = BTreeSet::new();
+    for file in FILES {
+        for attack in attacks(file).attacks {
+            assert!(tried.insert(attack.id.clone()), "{} twice", attack.id);
+        }
+    }
+    for open in OPEN {
+        assert!(tried.contains(*open), "{open} is on no list");
+    }
+    for name in COVERED.iter().map(|(name, _)| name).chain(NOT_BUILT) {
+        assert!(tried.insert((*name).to_owned()), "{name} twice");
+    }
+    let missing: Vec<_> = attacks("document").ids;
+    let missing: Vec<_> = missing.iter().filter(|id| !tried.contains(*id)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    let mut text = String::new();
+    for folder in ["tests/e2e", "host/src"] {
+        functions(&root().join(folder), &mut text);
+    }
+    for test in COVERED.iter().flat_map(|(_, tests)| *tests) {
+        assert!(
+            text.contains(&format!("#[test]\nfn {test}()"))
+                || text.contains(&format!("#[test]\n    fn {test}()")),
+            "no test {test}"
+        );
+    }
+}
