@@ -345,7 +345,10 @@ fn the_least_login_applies_and_undoes_the_four() {
     let before = database.schema();
     let up = least.run(white_cross(), &["up", "--verbose"]).ok();
     assert!(!up.stderr.contains("without a role"), "{up:?}");
-    assert_eq!(database.value("SELECT count(*) FROM wasmigrate.migration"), "4");
+    assert_eq!(
+        database.value("SELECT count(*) FROM wasmigrate.migration"),
+        "4"
+    );
     least.run(white_cross(), &["verify"]).ok();
     least.run(white_cross(), &["down", "--all"]).ok();
     assert_eq!(database.schema(), before);

@@ -12,7 +12,7 @@ use super::state::{Answer, Fault, State};
 use crate::database::Failure;
 use crate::database::role::{self, Actor, Entered, Owner, Privileges, Role};
 use crate::error::{Code, Error};
-use crate::guard::grants::{Grants, Kind};
+use crate::guard::grants::{Action, Grant, Grants, Kind, Subject};
 use crate::guard::statement::{Change, ChangeKind, Class};
 use crate::migration::Phase;
 
@@ -34,6 +34,8 @@ pub struct Acting {
     /// Whether the last statement was sent as the run role.
     confined: bool,
     owners: Option<Owners>,
+    /// Whether the phase may add or rename columns.
+    adds_columns: bool,
     /// Whether definitions have changed since privileges were granted.
     outdated: bool,
     /// Whether a statement may run code that a grant allows: it can change settings, and the catalog.
@@ -68,6 +70,13 @@ impl Acting {
     pub(super) fn new(grants: Grants, name: String, pins: String) -> Self {
         let code = |kind| matches!(kind, Kind::Call | Kind::Fires | Kind::CodeTrigger);
         let runs_code = grants.iter().any(|grant| code(grant.kind));
+        let names_columns = |grant: &Grant| match &grant.subject {
+            Subject::Actions(_, actions) => {
+                actions.contains(&Action::AddColumn) || actions.contains(&Action::Rename)
+            }
+            _ => false,
+        };
+        let adds_columns = grants.iter().any(names_columns);
         Acting {
             privileges: Privileges::granted(&grants),
             runs_code,
@@ -78,6 +87,7 @@ impl Acting {
             current: Some(Current::Host),
             confined: false,
             owners: None,
+            adds_columns,
             outdated: false,
             changed: false,
         }
@@ -129,7 +139,10 @@ impl Acting {
     pub(super) fn behind(&mut self, class: &Class) -> String {
         let is_change = matches!(class, Class::Change(_));
         if let Class::Change(change) = class {
-            self.outdated |= !KEEPS_NAMES.contains(&change.kind);
+            // what may be read as a whole may be read with new columns too
+            let keeps_names = KEEPS_NAMES.contains(&change.kind)
+                || change.kind == ChangeKind::AlterTable && !self.adds_columns;
+            self.outdated |= !keeps_names;
             if outdates(change) {
                 self.owners = None;
             }
@@ -153,6 +166,8 @@ const KEEPS_NAMES: &[ChangeKind] = &[
     ChangeKind::Comment,
     ChangeKind::CreateIndex,
     ChangeKind::CreateStatistics,
+    ChangeKind::Drop,
+    ChangeKind::DropExtension,
     ChangeKind::Lock,
     ChangeKind::Refresh,
     ChangeKind::Reindex,
@@ -211,9 +226,16 @@ impl State {
         Ok(self.acting.as_owner(owner))
     }
 
-    /// What is needed ahead to plan a guest's expressions over tables, as [`State::as_reader`] for a query: whoever
-    /// makes an index of them runs their functions as the tables' owner too.
-    pub(super) async fn as_planner(&mut self, tables: &BTreeSet<(&str, &str)>) -> Answer<String> {
+    /// What is needed ahead to plan a guest's expressions over tables, as [`State::as_reader`] for a query. Where they
+    /// may run somebody's code, it is as the tables' owner: whoever makes an index of them runs it so too.
+    pub(super) async fn as_planner(
+        &mut self,
+        tables: &BTreeSet<(&str, &str)>,
+        runs_code: bool,
+    ) -> Answer<String> {
+        if !runs_code {
+            return Ok(joined(self.acting.as_host(), READ_ONLY));
+        }
         let asked: Vec<_> = tables
             .iter()
             .map(|(schema, table)| (role::Kind::Relation, *schema, *table))

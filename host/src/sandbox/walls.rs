@@ -47,10 +47,11 @@ impl State {
         }
     }
 
-    /// Whether the expressions of a query that is only planned are allowed.
-    pub(super) fn judge_expressions(&mut self, sql: &str) -> Answer<()> {
+    /// Whether the expressions of a query that is only planned are allowed; and whether they may run code that is
+    /// not the server's own.
+    pub(super) fn judge_expressions(&mut self, sql: &str) -> Answer<bool> {
         match self.guard.judge_expressions(sql) {
-            Ok(()) => Ok(()),
+            Ok(runs_code) => Ok(runs_code),
             Err(refusal) => Err(self.refused(sql, &refusal)),
         }
     }
