@@ -5,7 +5,6 @@ use serde_json::json;
 
 use crate::database::failure::Failure;
 use crate::database::session::Session;
-use crate::database::{qualified, quoted};
 
 /// What an object is, as far as its owner stands in another catalog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,12 +36,20 @@ pub struct Owner {
     pub may_create: bool,
 }
 
-/// The look-up of one kind. `MEMBER` counts a membership without SET too, from 16 on it is `SET` that tells. Names
-/// are looked up by functions: planning joins would take longer than running them.
-fn of_kind(catalog: &str, lookup: &str, owner: &str, namespace: &str, kind: &str) -> String {
+/// The look-up of one kind; `namespace` is the column that names the schema, none for a schema itself. A function
+/// such as `to_regclass` would fail in a schema that the login may not use.
+fn of_kind(kind: &str, catalog: &str, prefix: &str, namespace: Option<&str>) -> String {
+    let found = match namespace {
+        Some(column) => format!(
+            "o.{prefix}name = t.value ->> 2 AND o.{column} = \
+             (SELECT n.oid FROM pg_namespace n WHERE n.nspname = t.value ->> 1)"
+        ),
+        None => "o.nspname = t.value ->> 1".to_owned(),
+    };
+    let namespace = namespace.unwrap_or("oid");
     format!(
-        "SELECT (t.value ->> 0)::integer AS place, o.{owner} AS owner, o.{namespace} AS namespace \
-         FROM json_array_elements($1::text::json -> '{kind}') t JOIN {catalog} o ON o.oid = {lookup}(t.value ->> 1)"
+        "SELECT (t.value ->> 0)::integer AS place, o.{prefix}owner AS owner, o.{namespace} AS namespace \
+         FROM json_array_elements($1::text::json -> '{kind}') t JOIN {catalog} o ON {found}"
     )
 }
 
@@ -52,36 +59,24 @@ impl Session {
     pub async fn owners(&self, objects: &[(Kind, &str, &str)]) -> Result<Vec<Owner>, Failure> {
         let mut asked = serde_json::Map::new();
         for (place, (kind, schema, name)) in objects.iter().enumerate() {
-            let (key, name) = match kind {
-                Kind::Relation => ("relation", qualified(schema, name)),
-                Kind::Type => ("type", qualified(schema, name)),
-                Kind::Schema => ("schema", quoted(schema)),
+            let key = match kind {
+                Kind::Relation => "relation",
+                Kind::Type => "type",
+                Kind::Schema => "schema",
             };
-            let list = asked.entry(key).or_insert_with(|| json!([]));
-            list.as_array_mut()
-                .into_iter()
-                .for_each(|list| list.push(json!([place, name])));
+            if let Some(list) = asked.entry(key).or_insert_with(|| json!([])).as_array_mut() {
+                list.push(json!([place, schema, name]));
+            }
         }
         let kinds = [
-            of_kind(
-                "pg_class",
-                "to_regclass",
-                "relowner",
-                "relnamespace",
-                "relation",
-            ),
-            of_kind("pg_type", "to_regtype", "typowner", "typnamespace", "type"),
-            of_kind(
-                "pg_namespace",
-                "to_regnamespace",
-                "nspowner",
-                "oid",
-                "schema",
-            ),
+            ("relation", "pg_class", "rel", Some("relnamespace")),
+            ("type", "pg_type", "typ", Some("typnamespace")),
+            ("schema", "pg_namespace", "nsp", None),
         ];
-        let there = ["relation", "type", "schema"].map(|kind| asked.contains_key(kind));
-        let lookups: Vec<String> = std::iter::zip(kinds, there)
-            .filter_map(|(sql, there)| there.then_some(sql))
+        let lookups: Vec<String> = kinds
+            .into_iter()
+            .filter(|(kind, ..)| asked.contains_key(*kind))
+            .map(|(kind, catalog, prefix, namespace)| of_kind(kind, catalog, prefix, namespace))
             .collect();
         if lookups.is_empty() {
             return Ok(Vec::new());
