@@ -29,8 +29,7 @@ pub struct Acting {
     name: String,
     pins: String,
     role: Made,
-    /// None where it is not known, as a function may have changed it.
-    current: Option<Current>,
+    current: Current,
     /// Whether the last statement was sent as the run role.
     confined: bool,
     owners: Option<Owners>,
@@ -54,7 +53,7 @@ enum Made {
 enum Current {
     Host,
     Run,
-    Owner(String),
+    Owner(Owner),
 }
 
 /// What a run leaves to be put right before its transaction commits.
@@ -84,7 +83,7 @@ impl Acting {
             name,
             pins,
             role: Made::NotYet,
-            current: Some(Current::Host),
+            current: Current::Host,
             confined: false,
             owners: None,
             adds_columns,
@@ -109,33 +108,38 @@ impl Acting {
     }
 
     /// What makes somebody the current role, if it is another.
-    fn switch(&mut self, to: Current, sql: impl FnOnce() -> String) -> String {
+    fn switch(&mut self, to: Current) -> String {
         self.confined = to == Current::Run;
-        if self.current.as_ref() == Some(&to) {
+        if self.current == to {
             return String::new();
         }
-        self.current = Some(to);
-        sql()
+        self.current = to;
+        self.current_sql()
     }
 
     /// What the next statement needs ahead to run as the login.
     pub(super) fn as_host(&mut self) -> String {
-        self.switch(Current::Host, || Actor::Host.sql())
+        self.switch(Current::Host)
     }
 
     /// What the next statement needs ahead to run as an owner; without one, as the login.
     pub(super) fn as_owner(&mut self, owner: Option<Owner>) -> String {
         match owner {
-            Some(owner) => {
-                let sql = Actor::Owner(&owner).sql();
-                self.switch(Current::Owner(owner.owner), || sql)
-            }
+            Some(owner) => self.switch(Current::Owner(owner)),
             None => self.as_host(),
         }
     }
 
-    /// What follows a statement: the settings are pinned again where its code, or that of an event trigger,
-    /// may have changed them.
+    fn current_sql(&self) -> String {
+        match (&self.current, &self.role) {
+            (Current::Owner(owner), _) => Actor::Owner(owner).sql(),
+            (Current::Run, Made::Role(role)) => Actor::Run(role).sql(),
+            _ => Actor::Host.sql(),
+        }
+    }
+
+    /// What follows a statement: the settings and the current role are pinned again where its code, or that of an
+    /// event trigger, may have changed them. Code that no grant names, the walls before keep from running.
     pub(super) fn behind(&mut self, class: &Class) -> String {
         let is_change = matches!(class, Class::Change(_));
         if let Class::Change(change) = class {
@@ -148,11 +152,8 @@ impl Acting {
             }
         }
         self.changed |= is_change || self.runs_code;
-        if self.runs_code {
-            self.current = None;
-        }
         match is_change || self.runs_code {
-            true => self.pins.clone(),
+            true => format!("{}; {}", self.pins, self.current_sql()),
             false => String::new(),
         }
     }
@@ -212,11 +213,10 @@ impl State {
             }
             self.acting.outdated = false;
         }
-        let sql = match &self.acting.role {
-            Made::Role(role) => Actor::Run(role).sql(),
-            Made::NotYet | Made::Unavailable => return Ok(self.acting.as_host()),
-        };
-        Ok(self.acting.switch(Current::Run, || sql))
+        Ok(match self.acting.role {
+            Made::Role(_) => self.acting.switch(Current::Run),
+            Made::NotYet | Made::Unavailable => self.acting.as_host(),
+        })
     }
 
     async fn as_owner_of(&mut self, change: &Change) -> Answer<String> {
