@@ -197,7 +197,11 @@ fn what_a_function_sets_does_not_outlast_its_statement() {
          CREATE FUNCTION public.turn() RETURNS text LANGUAGE sql AS $$
              SELECT pg_catalog.set_config('search_path', 'evil, pg_catalog', true)
                  || pg_catalog.set_config('role', 'none', true)
-                 || pg_catalog.set_config('DateStyle', 'German', true) $$;",
+                 || pg_catalog.set_config('DateStyle', 'German', true) $$;
+         CREATE FUNCTION public.hook() RETURNS event_trigger LANGUAGE plpgsql AS
+             $$ BEGIN PERFORM public.turn(); END $$;
+         CREATE EVENT TRIGGER hook ON ddl_command_end WHEN TAG IN ('CREATE INDEX')
+             EXECUTE FUNCTION public.hook();",
     );
     let script = Script::default()
         .up("query", &["SELECT public.turn()"])
@@ -222,6 +226,14 @@ fn what_a_function_sets_does_not_outlast_its_statement() {
     assert_eq!(seen.last().unwrap(), "4", "{seen:?}");
     let who = database.value("SELECT who FROM public.t WHERE n = 4");
     assert!(who.starts_with("wasmigrate_run_"), "{who}");
+
+    // the phase is granted no function that could do it
+    database.sql("DELETE FROM wasmigrate.migration");
+    let script = Script::default()
+        .up("execute", &["CREATE INDEX i ON public.t (n)"])
+        .up("query", &["SELECT length('four'), date '2026-01-02'::text"]);
+    run(&database, &["index public.t"], script).ok();
+    assert_eq!(words(&database)[1..], ["4", "2026-01-02"]);
 }
 
 #[test]

@@ -22,6 +22,7 @@
 
 mod catalogs;
 mod explained;
+mod members;
 mod questions;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -120,8 +121,18 @@ type Entries = BTreeMap<Key, Entry>;
 /// A third session's commit that falls between the answers of the two shows here as well. So where a change is
 /// unexpected, ask again, and believe what is [`lasting`].
 pub async fn changes(work: &Session, other: &Session) -> Result<Vec<Change>, Failure> {
-    let reader = Reader::of(work, other);
-    let keys = reader.candidates().await?;
+    changes_beside(work, other, &[]).await
+}
+
+/// The same without the objects that came or went with one of these extensions, which are many: they are not
+/// read in full.
+pub async fn changes_beside(
+    work: &Session,
+    other: &Session,
+    extensions: &[&str],
+) -> Result<Vec<Change>, Failure> {
+    let reader = Reader { work, other };
+    let keys = reader.candidates(extensions).await?;
     if keys.is_empty() {
         return Ok(Vec::new());
     }
@@ -140,12 +151,8 @@ struct Reader<'a> {
     other: &'a Session,
 }
 
-impl<'a> Reader<'a> {
-    fn of(work: &'a Session, other: &'a Session) -> Self {
-        Reader { work, other }
-    }
-
-    async fn candidates(&self) -> Result<BTreeSet<Key>, Failure> {
+impl Reader<'_> {
+    async fn candidates(&self, extensions: &[&str]) -> Result<BTreeSet<Key>, Failure> {
         // both must ask the same, so what one of them may not read is not asked for
         let (ours, theirs) =
             tokio::try_join!(Asked::superuser(self.work), Asked::superuser(self.other))?;
@@ -154,7 +161,17 @@ impl<'a> Reader<'a> {
             Asked::candidates(self.work, Side::Ours, reads_all),
             Asked::candidates(self.other, Side::Theirs, reads_all),
         )?;
-        Ok(united(ours, theirs))
+        if extensions.is_empty() || ours.is_empty() && theirs.is_empty() {
+            return Ok(united(ours, theirs));
+        }
+        let (new, old) = tokio::try_join!(
+            members::of(self.work, extensions),
+            members::of(self.other, extensions)
+        )?;
+        Ok(united(
+            members::beside(&ours, &theirs, &new),
+            members::beside(&theirs, &ours, &old),
+        ))
     }
 
     async fn differences(&self, keys: &BTreeSet<Key>) -> Result<BTreeMap<Key, Change>, Failure> {

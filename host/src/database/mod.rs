@@ -1,6 +1,7 @@
 //! The only room that talks to PostgreSQL.
 
 pub mod address;
+mod buffer;
 mod catalog;
 mod columns;
 pub mod comparison;

@@ -13,7 +13,8 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, RowStream, SimpleQueryMessage};
 
 use super::Connection;
-use super::columns::{Batch, Builder, Raw, Shape};
+use super::buffer::Buffer;
+use super::columns::{Batch, Raw, Shape};
 use super::comparison::Asked;
 use super::copy::CopyIn;
 use super::failure::Failure;
@@ -24,9 +25,9 @@ use super::values::{MAX_PARAMETERS, Value};
 /// rows weigh.
 const FIRST_FETCH: usize = 16;
 /// Rows of a FETCH at most.
-const MOST_FETCH: usize = 10_000;
+pub(super) const MOST_FETCH: usize = 10_000;
 /// What a FETCH should weigh, in bytes.
-const FETCH_BYTES: usize = 4 << 20;
+pub(super) const FETCH_BYTES: usize = 4 << 20;
 
 /// How a statement's rows are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -368,48 +369,6 @@ impl Session {
     }
 }
 
-/// Batches that are filled one after the other, with a limit on all that they hold.
-struct Buffer<'a> {
-    shape: &'a Shape,
-    most_bytes: usize,
-    bytes: usize,
-    filling: Builder<'a>,
-    filled: VecDeque<Batch>,
-}
-
-impl<'a> Buffer<'a> {
-    fn new(shape: &'a Shape, most_bytes: usize) -> Self {
-        Buffer {
-            shape,
-            most_bytes,
-            bytes: 0,
-            filling: shape.builder(0),
-            filled: VecDeque::new(),
-        }
-    }
-
-    fn push(&mut self, row: impl FnOnce(&mut Builder<'a>) -> Option<()>) -> Result<(), Failure> {
-        let before = self.filling.bytes();
-        row(&mut self.filling).ok_or_else(unreadable)?;
-        self.bytes += self.filling.bytes() - before;
-        if self.bytes > self.most_bytes {
-            return Err(Failure::TooLarge(self.most_bytes));
-        }
-        if self.filling.length() == MOST_FETCH || self.filling.bytes() >= FETCH_BYTES {
-            let full = std::mem::replace(&mut self.filling, self.shape.builder(0));
-            self.filled.push_back(full.finish());
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> VecDeque<Batch> {
-        if self.filling.length() > 0 {
-            self.filled.push_back(self.filling.finish());
-        }
-        self.filled
-    }
-}
-
 fn refuse_too_many(params: &[Value]) -> Result<(), Failure> {
     if params.len() <= MAX_PARAMETERS {
         return Ok(());
@@ -420,6 +379,6 @@ fn refuse_too_many(params: &[Value]) -> Result<(), Failure> {
     )))
 }
 
-fn unreadable() -> Failure {
+pub(super) fn unreadable() -> Failure {
     Failure::Unusable("the server sent a value that does not have its type's form".into())
 }

@@ -116,10 +116,12 @@ impl Guard {
     }
 
     /// Whether the expressions of a query may be planned, though it is never run: what it reads does not count.
-    pub fn judge_expressions(&mut self, sql: &str) -> Result<(), Refusal> {
+    /// If so, whether they need anything else, a function or a type that is somebody's.
+    pub fn judge_expressions(&mut self, sql: &str) -> Result<bool, Refusal> {
         let demand = self.demand(sql);
-        let needs = demand.needs.iter().filter(|need| need.kind() != Kind::Read);
-        self.hold(&demand.denied, needs.map(direct))
+        let needs = || demand.needs.iter().filter(|need| need.kind() != Kind::Read);
+        self.hold(&demand.denied, needs().map(direct))?;
+        Ok(needs().next().is_some())
     }
 
     /// Whether a statement may run that the server has resolved to this. Where it may, the text is remembered.
@@ -218,7 +220,7 @@ mod tests {
         let mut guard = guard(&[]);
         assert_eq!(
             guard.judge_expressions("SELECT (lower(x)) FROM ONLY public.a"),
-            Ok(())
+            Ok(false)
         );
         for sql in [
             "SELECT (pg_sleep(1)) FROM ONLY public.a",
@@ -226,6 +228,9 @@ mod tests {
         ] {
             assert!(guard.judge_expressions(sql).is_err(), "{sql}");
         }
+        let mut calls = self::guard(&["call public.f(text)"]);
+        let sql = "SELECT (public.f(x)) FROM ONLY public.a";
+        assert_eq!(calls.judge_expressions(sql), Ok(true));
     }
 
     /// A guest can send as many texts as it likes: what is remembered of them stays small.

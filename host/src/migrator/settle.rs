@@ -10,7 +10,7 @@ use crate::database::role::Role;
 use crate::database::{Failure, Session, locks};
 use crate::error::{Code, Error, Result};
 use crate::finding::Finding;
-use crate::guard::grants::Grants;
+use crate::guard::grants::{Grants, Subject};
 use crate::migration::{Migration, Mode, Phase};
 use crate::sandbox::Ended;
 
@@ -156,8 +156,13 @@ impl Workplace<'_> {
     /// grant explains fails the run.
     async fn compare(&self, session: &Session, end: &End<'_>) -> Result<()> {
         let ledger = self.ledger()?;
+        let granted = end.grants.iter().filter_map(|grant| match &grant.subject {
+            Subject::Extension(name, _) => Some(name.as_str()),
+            _ => None,
+        });
+        let extensions: Vec<&str> = granted.collect();
         let look = async || {
-            let seen = comparison::changes(session, ledger.session()).await;
+            let seen = comparison::changes_beside(session, ledger.session(), &extensions).await;
             let seen = seen.map_err(|failure| {
                 failure.error(Code::Internal, "failed to compare the catalog")
             })?;

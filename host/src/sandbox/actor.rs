@@ -12,7 +12,7 @@ use super::state::{Answer, Fault, State};
 use crate::database::Failure;
 use crate::database::role::{self, Actor, Entered, Owner, Privileges, Role};
 use crate::error::{Code, Error};
-use crate::guard::grants::{Grants, Kind};
+use crate::guard::grants::{Action, Grant, Grants, Kind, Subject};
 use crate::guard::statement::{Change, ChangeKind, Class};
 use crate::migration::Phase;
 
@@ -29,11 +29,12 @@ pub struct Acting {
     name: String,
     pins: String,
     role: Made,
-    /// None where it is not known, as a function may have changed it.
-    current: Option<Current>,
+    current: Current,
     /// Whether the last statement was sent as the run role.
     confined: bool,
     owners: Option<Owners>,
+    /// Whether the phase may add or rename columns.
+    adds_columns: bool,
     /// Whether definitions have changed since privileges were granted.
     outdated: bool,
     /// Whether a statement may run code that a grant allows: it can change settings, and the catalog.
@@ -52,7 +53,7 @@ enum Made {
 enum Current {
     Host,
     Run,
-    Owner(String),
+    Owner(Owner),
 }
 
 /// What a run leaves to be put right before its transaction commits.
@@ -68,6 +69,13 @@ impl Acting {
     pub(super) fn new(grants: Grants, name: String, pins: String) -> Self {
         let code = |kind| matches!(kind, Kind::Call | Kind::Fires | Kind::CodeTrigger);
         let runs_code = grants.iter().any(|grant| code(grant.kind));
+        let names_columns = |grant: &Grant| match &grant.subject {
+            Subject::Actions(_, actions) => {
+                actions.contains(&Action::AddColumn) || actions.contains(&Action::Rename)
+            }
+            _ => false,
+        };
+        let adds_columns = grants.iter().any(names_columns);
         Acting {
             privileges: Privileges::granted(&grants),
             runs_code,
@@ -75,9 +83,10 @@ impl Acting {
             name,
             pins,
             role: Made::NotYet,
-            current: Some(Current::Host),
+            current: Current::Host,
             confined: false,
             owners: None,
+            adds_columns,
             outdated: false,
             changed: false,
         }
@@ -99,47 +108,52 @@ impl Acting {
     }
 
     /// What makes somebody the current role, if it is another.
-    fn switch(&mut self, to: Current, sql: impl FnOnce() -> String) -> String {
+    fn switch(&mut self, to: Current) -> String {
         self.confined = to == Current::Run;
-        if self.current.as_ref() == Some(&to) {
+        if self.current == to {
             return String::new();
         }
-        self.current = Some(to);
-        sql()
+        self.current = to;
+        self.current_sql()
     }
 
     /// What the next statement needs ahead to run as the login.
     pub(super) fn as_host(&mut self) -> String {
-        self.switch(Current::Host, || Actor::Host.sql())
+        self.switch(Current::Host)
     }
 
     /// What the next statement needs ahead to run as an owner; without one, as the login.
     pub(super) fn as_owner(&mut self, owner: Option<Owner>) -> String {
         match owner {
-            Some(owner) => {
-                let sql = Actor::Owner(&owner).sql();
-                self.switch(Current::Owner(owner.owner), || sql)
-            }
+            Some(owner) => self.switch(Current::Owner(owner)),
             None => self.as_host(),
         }
     }
 
-    /// What follows a statement: the settings are pinned again where its code, or that of an event trigger,
-    /// may have changed them.
+    fn current_sql(&self) -> String {
+        match (&self.current, &self.role) {
+            (Current::Owner(owner), _) => Actor::Owner(owner).sql(),
+            (Current::Run, Made::Role(role)) => Actor::Run(role).sql(),
+            _ => Actor::Host.sql(),
+        }
+    }
+
+    /// What follows a statement: the settings and the current role are pinned again where its code, or that of an
+    /// event trigger, may have changed them. Code that no grant names, the walls before keep from running.
     pub(super) fn behind(&mut self, class: &Class) -> String {
         let is_change = matches!(class, Class::Change(_));
         if let Class::Change(change) = class {
-            self.outdated |= !KEEPS_NAMES.contains(&change.kind);
+            // what may be read as a whole may be read with new columns too
+            let keeps_names = KEEPS_NAMES.contains(&change.kind)
+                || change.kind == ChangeKind::AlterTable && !self.adds_columns;
+            self.outdated |= !keeps_names;
             if outdates(change) {
                 self.owners = None;
             }
         }
         self.changed |= is_change || self.runs_code;
-        if self.runs_code {
-            self.current = None;
-        }
         match is_change || self.runs_code {
-            true => self.pins.clone(),
+            true => format!("{}; {}", self.pins, self.current_sql()),
             false => String::new(),
         }
     }
@@ -153,6 +167,8 @@ const KEEPS_NAMES: &[ChangeKind] = &[
     ChangeKind::Comment,
     ChangeKind::CreateIndex,
     ChangeKind::CreateStatistics,
+    ChangeKind::Drop,
+    ChangeKind::DropExtension,
     ChangeKind::Lock,
     ChangeKind::Refresh,
     ChangeKind::Reindex,
@@ -197,11 +213,10 @@ impl State {
             }
             self.acting.outdated = false;
         }
-        let sql = match &self.acting.role {
-            Made::Role(role) => Actor::Run(role).sql(),
-            Made::NotYet | Made::Unavailable => return Ok(self.acting.as_host()),
-        };
-        Ok(self.acting.switch(Current::Run, || sql))
+        Ok(match self.acting.role {
+            Made::Role(_) => self.acting.switch(Current::Run),
+            Made::NotYet | Made::Unavailable => self.acting.as_host(),
+        })
     }
 
     async fn as_owner_of(&mut self, change: &Change) -> Answer<String> {
@@ -211,9 +226,16 @@ impl State {
         Ok(self.acting.as_owner(owner))
     }
 
-    /// What is needed ahead to plan a guest's expressions over tables, as [`State::as_reader`] for a query: whoever
-    /// makes an index of them runs their functions as the tables' owner too.
-    pub(super) async fn as_planner(&mut self, tables: &BTreeSet<(&str, &str)>) -> Answer<String> {
+    /// What is needed ahead to plan a guest's expressions over tables, as [`State::as_reader`] for a query. Where they
+    /// may run somebody's code, it is as the tables' owner: whoever makes an index of them runs it so too.
+    pub(super) async fn as_planner(
+        &mut self,
+        tables: &BTreeSet<(&str, &str)>,
+        runs_code: bool,
+    ) -> Answer<String> {
+        if !runs_code {
+            return Ok(joined(self.acting.as_host(), READ_ONLY));
+        }
         let asked: Vec<_> = tables
             .iter()
             .map(|(schema, table)| (role::Kind::Relation, *schema, *table))

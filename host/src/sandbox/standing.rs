@@ -29,12 +29,13 @@ impl State {
             let compared = self.session.compare_indexes(specs, lookups).await;
             return compared.map_err(|failure| self.fault(&what, failure));
         }
+        let mut runs_code = false;
         for sql in specs.iter().filter_map(IndexSpec::probe) {
-            self.judge_expressions(&sql)?;
+            runs_code |= self.judge_expressions(&sql)?;
         }
         // the guest's expressions are only planned, but planning may evaluate what is constant
         let tables = specs.iter().map(|spec| (&*spec.schema, &*spec.table));
-        let ahead = self.as_planner(&tables.collect()).await?;
+        let ahead = self.as_planner(&tables.collect(), runs_code).await?;
         let comparing = self.session.compare_indexes(specs, lookups);
         let standings = self.session.between(&ahead, comparing, "").await;
         self.checked(&what, standings).await

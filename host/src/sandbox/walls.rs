@@ -86,11 +86,12 @@ impl State {
         }
     }
 
-    /// Whether the expressions of a query that is only planned are allowed.
-    pub(super) fn judge_expressions(&mut self, sql: &str) -> Answer<()> {
+    /// Whether the expressions of a query that is only planned are allowed; and whether they may run code that is
+    /// not the server's own.
+    pub(super) fn judge_expressions(&mut self, sql: &str) -> Answer<bool> {
         self.meter.add_statement().map_err(Fault::limit)?;
         match self.timed(|guard| guard.judge_expressions(sql))? {
-            Ok(()) => Ok(()),
+            Ok(runs_code) => Ok(runs_code),
             Err(refusal) => Err(self.refused(sql, &refusal)),
         }
     }

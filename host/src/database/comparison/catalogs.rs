@@ -145,6 +145,9 @@ pub(super) const CATALOGS: &[Catalog] = &[
             acl!("t.nspacl", "n", "t.nspowner"),
             ")"
         ),
+        // the server makes a session's temporary schemas at the first need, as for a look-up of ours; what lies in
+        // one is compared
+        filter: "t.nspname !~ '^pg_(toast_)?temp_[0-9]+$'",
         ..plain("schema", "pg_namespace")
     },
     Catalog {

@@ -36,40 +36,60 @@ pub struct Owner {
     pub may_create: bool,
 }
 
-/// `MEMBER` counts a membership without SET too, from 16 on it is `SET` that tells.
-const SQL: &str = "\
-SELECT coalesce(json_agg(json_build_object('place', o.place, 'owner', pg_get_userbyid(o.owner), \
-  'is_login', pg_get_userbyid(o.owner) = current_user, \
-  'may_act', pg_has_role(o.owner, '{mode}'), 'inherits', pg_has_role(o.owner, 'USAGE'), \
-  'may_create', has_schema_privilege(o.owner, o.namespace, 'CREATE')) ORDER BY o.place), '[]')::text \
-FROM (SELECT t.ordinality - 1 AS place, coalesce(c.relowner, y.typowner, s.nspowner) AS owner, \
-    n.oid AS namespace \
-  FROM json_array_elements($1::text::json) WITH ORDINALITY t \
-    JOIN pg_namespace n ON n.nspname = t.value ->> 1 \
-    LEFT JOIN pg_class c ON t.value ->> 0 = 'relation' AND c.relnamespace = n.oid \
-      AND c.relname = t.value ->> 2 \
-    LEFT JOIN pg_type y ON t.value ->> 0 = 'type' AND y.typnamespace = n.oid \
-      AND y.typname = t.value ->> 2 \
-    LEFT JOIN pg_namespace s ON t.value ->> 0 = 'schema' AND s.oid = n.oid) o \
-WHERE o.owner IS NOT NULL";
+/// The look-up of one kind; `namespace` is the column that names the schema, none for a schema itself. A function
+/// such as `to_regclass` would fail in a schema that the login may not use.
+fn of_kind(kind: &str, catalog: &str, prefix: &str, namespace: Option<&str>) -> String {
+    let found = match namespace {
+        Some(column) => format!(
+            "o.{prefix}name = t.value ->> 2 AND o.{column} = \
+             (SELECT n.oid FROM pg_namespace n WHERE n.nspname = t.value ->> 1)"
+        ),
+        None => "o.nspname = t.value ->> 1".to_owned(),
+    };
+    let namespace = namespace.unwrap_or("oid");
+    format!(
+        "SELECT (t.value ->> 0)::integer AS place, o.{prefix}owner AS owner, o.{namespace} AS namespace \
+         FROM json_array_elements($1::text::json -> '{kind}') t JOIN {catalog} o ON {found}"
+    )
+}
 
 impl Session {
     /// The owners of objects, as kind, schema and name; those that don't exist are missing from the answer.
     /// The settings must be pinned.
     pub async fn owners(&self, objects: &[(Kind, &str, &str)]) -> Result<Vec<Owner>, Failure> {
-        let asked: Vec<_> = objects
-            .iter()
-            .map(|(kind, schema, name)| {
-                let kind = match kind {
-                    Kind::Relation => "relation",
-                    Kind::Type => "type",
-                    Kind::Schema => "schema",
-                };
-                json!([kind, schema, name])
-            })
+        let mut asked = serde_json::Map::new();
+        for (place, (kind, schema, name)) in objects.iter().enumerate() {
+            let key = match kind {
+                Kind::Relation => "relation",
+                Kind::Type => "type",
+                Kind::Schema => "schema",
+            };
+            if let Some(list) = asked.entry(key).or_insert_with(|| json!([])).as_array_mut() {
+                list.push(json!([place, schema, name]));
+            }
+        }
+        let kinds = [
+            ("relation", "pg_class", "rel", Some("relnamespace")),
+            ("type", "pg_type", "typ", Some("typnamespace")),
+            ("schema", "pg_namespace", "nsp", None),
+        ];
+        let lookups: Vec<String> = kinds
+            .into_iter()
+            .filter(|(kind, ..)| asked.contains_key(*kind))
+            .map(|(kind, catalog, prefix, namespace)| of_kind(kind, catalog, prefix, namespace))
             .collect();
+        if lookups.is_empty() {
+            return Ok(Vec::new());
+        }
         let mode = if self.server() >= 16 { "SET" } else { "MEMBER" };
-        let sql = SQL.replace("{mode}", mode);
+        let sql = format!(
+            "SELECT coalesce(json_agg(json_build_object('place', o.place, 'owner', pg_get_userbyid(o.owner), \
+               'is_login', pg_get_userbyid(o.owner) = current_user, \
+               'may_act', pg_has_role(o.owner, '{mode}'), 'inherits', pg_has_role(o.owner, 'USAGE'), \
+               'may_create', has_schema_privilege(o.owner, o.namespace, 'CREATE')) ORDER BY o.place), '[]')::text \
+             FROM ({}) o",
+            lookups.join(" UNION ALL ")
+        );
         let asked = json!(asked).to_string();
         Ok(self.json(&sql, &[&asked]).await?.unwrap_or_default())
     }
