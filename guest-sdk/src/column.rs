@@ -75,7 +75,7 @@ impl ColumnBuilder {
     pub(crate) fn finish(mut self, name: &str) -> Column {
         if !self.validity.is_empty() {
             self.validity.resize(self.length.div_ceil(8), u8::MAX);
-            if self.length % 8 != 0
+            if !self.length.is_multiple_of(8)
                 && let Some(last) = self.validity.last_mut()
             {
                 *last &= (1 << (self.length % 8)) - 1;

@@ -1,7 +1,9 @@
 //! Several runners at once, and runners that die.
 
-use crate::processes::{ASLEEP, Other, Running, hurry, slow_insertions, until, until_asleep};
-use crate::support::{Database, Ended, VERSIONS, white_cross};
+use crate::processes::{
+    ASLEEP, Other, Running, hurry, slow_insertions, slowed, until, until_asleep,
+};
+use crate::support::{Database, Ended, VERSIONS};
 
 const UPS: &str =
     "SELECT count(*) || ' ' || string_agg(DISTINCT state, ',') || ' ' || count(DISTINCT version)
@@ -23,7 +25,7 @@ fn assert_nothing_half_done(database: &Database) {
 fn eight_runners_apply_each_migration_once() {
     let database = Database::white_cross(300, 20);
     let runners: Vec<_> = (0..8)
-        .map(|_| database.spawn(white_cross(), &["up", "--json"]))
+        .map(|_| database.spawn(slowed(), &["up", "--json"]))
         .collect();
     let mut applied = Vec::new();
     for runner in runners {
@@ -39,15 +41,15 @@ fn eight_runners_apply_each_migration_once() {
     assert_eq!(database.value(UPS), "4 committed 4");
     assert_eq!(database.value(HISTORY), "4");
     assert_eq!(database.value(PLACEHOLDERS), "2");
-    database.run(white_cross(), &["verify"]).ok();
+    database.run(slowed(), &["verify"]).ok();
 }
 
 #[test]
 fn several_runners_undo_each_migration_once() {
     let database = Database::white_cross(40, 0);
-    database.run(white_cross(), &["up"]).ok();
+    database.run(slowed(), &["up"]).ok();
     let runners: Vec<_> = (0..4)
-        .map(|_| database.spawn(white_cross(), &["down", "--all", "--json"]))
+        .map(|_| database.spawn(slowed(), &["down", "--all", "--json"]))
         .collect();
     let mut undone = 0;
     for runner in runners {
@@ -62,12 +64,12 @@ fn several_runners_undo_each_migration_once() {
 fn after_a_kill_the_next_runner_waits_for_the_servers_end() {
     let database = Database::white_cross(300, 20);
     slow_insertions(&database, 4);
-    let first = Running::start(&database, white_cross(), &["up"]);
+    let first = Running::start(&database, slowed(), &["up"]);
     let asleep = until_asleep(&database);
     first.signal("KILL");
     assert_eq!(first.end().status, -1);
     hurry(&database);
-    let next = Running::start(&database, white_cross(), &["up"]);
+    let next = Running::start(&database, slowed(), &["up"]);
     next.until_said("waiting for the fence");
     // it has not begun: the server is still at the dead runner's statement
     assert_eq!(database.value(ASLEEP), asleep);
@@ -91,16 +93,16 @@ fn after_a_kill_the_next_runner_waits_for_the_servers_end() {
     assert_eq!(database.value(closed), "0");
     assert_eq!(database.value(HISTORY), "4");
     assert_eq!(database.value(PLACEHOLDERS), "2");
-    database.run(white_cross(), &["verify"]).ok();
+    database.run(slowed(), &["verify"]).ok();
 }
 
 #[test]
 fn patience_ends_with_the_holders_name_or_with_the_holder() {
     let database = Database::white_cross(40, 7);
     slow_insertions(&database, 600);
-    let first = Running::start(&database, white_cross(), &["up"]);
+    let first = Running::start(&database, slowed(), &["up"]);
     let asleep = until_asleep(&database);
-    let up = |args: &[&str]| database.run(white_cross(), &[&["up"], args].concat());
+    let up = |args: &[&str]| database.run(slowed(), &[&["up"], args].concat());
 
     let runner = until(
         &database,
@@ -125,7 +127,7 @@ fn patience_ends_with_the_holders_name_or_with_the_holder() {
         "{refused:?}"
     );
     assert!(refused.stderr.contains("--fence-after"), "{refused:?}");
-    let undo = database.run(white_cross(), &["down", "--wait", "1s"]).ok();
+    let undo = database.run(slowed(), &["down", "--wait", "1s"]).ok();
     assert!(undo.stdout.contains("nothing to do"), "{undo:?}");
 
     hurry(&database);
@@ -140,7 +142,7 @@ fn a_signal_rolls_back_and_cancels_the_statement() {
     for signal in ["INT", "TERM"] {
         let database = Database::white_cross(40, 7);
         slow_insertions(&database, 600);
-        let run = Running::start(&database, white_cross(), &["up"]);
+        let run = Running::start(&database, slowed(), &["up"]);
         until_asleep(&database);
         run.signal(signal);
         run.end().failed(130, "interrupted");
@@ -154,7 +156,7 @@ fn a_signal_rolls_back_and_cancels_the_statement() {
         let run = "SELECT state || ' ' || error_code FROM wasmigrate.run";
         assert_eq!(database.value(run), "failed interrupted");
         hurry(&database);
-        database.run(white_cross(), &["up"]).ok();
+        database.run(slowed(), &["up"]).ok();
     }
 }
 
@@ -162,9 +164,9 @@ fn a_signal_rolls_back_and_cancels_the_statement() {
 fn a_signal_ends_the_wait_for_another_runner() {
     let database = Database::white_cross(40, 7);
     slow_insertions(&database, 600);
-    let first = Running::start(&database, white_cross(), &["up"]);
+    let first = Running::start(&database, slowed(), &["up"]);
     until_asleep(&database);
-    let waiting = Running::start(&database, white_cross(), &["up"]);
+    let waiting = Running::start(&database, slowed(), &["up"]);
     waiting.until_said("waiting for the run lock");
     waiting.signal("TERM");
     waiting.end().failed(130, "interrupted");
@@ -179,7 +181,7 @@ fn a_signal_ends_the_wait_for_another_runner() {
 fn a_lost_work_session_rolls_back() {
     let database = Database::white_cross(40, 7);
     slow_insertions(&database, 600);
-    let run = Running::start(&database, white_cross(), &["up"]);
+    let run = Running::start(&database, slowed(), &["up"]);
     let asleep = until_asleep(&database);
     database.sql(&format!("SELECT pg_terminate_backend({asleep})"));
     let run = run.end().failed(8, "database-lost");
@@ -193,7 +195,7 @@ fn a_lost_work_session_rolls_back() {
 fn without_its_lock_a_runner_does_not_commit() {
     let database = Database::white_cross(40, 7);
     slow_insertions(&database, 2);
-    let run = Running::start(&database, white_cross(), &["up"]);
+    let run = Running::start(&database, slowed(), &["up"]);
     until_asleep(&database);
     database.sql(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -206,9 +208,7 @@ fn without_its_lock_a_runner_does_not_commit() {
     let states = "SELECT string_agg(state, ' ' ORDER BY id) FROM wasmigrate.run";
     assert_eq!(database.value(states), "running");
     hurry(&database);
-    database
-        .run(white_cross(), &["up", "--to", VERSIONS[0]])
-        .ok();
+    database.run(slowed(), &["up", "--to", VERSIONS[0]]).ok();
     assert_eq!(database.value(states), "lost committed");
 }
 
@@ -219,18 +219,18 @@ fn killed_at_any_moment_the_next_runner_goes_on() {
     let (schema, logs) = (database.schema(), database.checksum("medication_logs"));
     for delay in [20, 60, 100, 150, 220, 300] {
         for args in [&["up"][..], &["down", "--all"]] {
-            let first = Running::start(&database, white_cross(), args);
+            let first = Running::start(&database, slowed(), args);
             std::thread::sleep(std::time::Duration::from_millis(delay));
             first.signal("KILL");
             first.end();
-            database.run(white_cross(), args).ok();
+            database.run(slowed(), args).ok();
             match args {
-                ["up"] => drop(database.run(white_cross(), &["verify"]).ok()),
+                ["up"] => drop(database.run(slowed(), &["verify"]).ok()),
                 _ => assert_eq!(database.schema(), schema),
             }
         }
     }
-    database.run(white_cross(), &["up"]).ok();
+    database.run(slowed(), &["up"]).ok();
     assert_eq!(database.value(HISTORY), "4");
     assert_eq!(database.value(PLACEHOLDERS), "2");
     let open = "SELECT count(*) FROM wasmigrate.run WHERE ended_at IS NULL";
@@ -246,13 +246,13 @@ fn killed_at_any_moment_the_next_runner_goes_on() {
 #[test]
 fn a_lock_on_the_record_of_runs_does_not_hold_a_runner_for_ever() {
     let database = Database::white_cross(40, 0);
-    database.run(white_cross(), &["up"]).ok();
-    database.run(white_cross(), &["down", "--all"]).ok();
+    database.run(slowed(), &["up"]).ok();
+    database.run(slowed(), &["down", "--all"]).ok();
     let other = Other::open(
         &database,
         "BEGIN; LOCK TABLE wasmigrate.run IN EXCLUSIVE MODE",
     );
-    let waiting = Running::start(&database, white_cross(), &["up"]);
+    let waiting = Running::start(&database, slowed(), &["up"]);
     until(
         &database,
         "SELECT 'waits' FROM pg_stat_activity WHERE application_name = 'wasmigrate lock' \
@@ -260,9 +260,9 @@ fn a_lock_on_the_record_of_runs_does_not_hold_a_runner_for_ever() {
     );
     waiting.signal("INT");
     waiting.end().failed(130, "interrupted");
-    let ended = database.run(white_cross(), &["up"]);
+    let ended = database.run(slowed(), &["up"]);
     ended.failed(8, "lock-not-available");
     other.run("ROLLBACK");
     assert_eq!(database.value(HISTORY), "0");
-    database.run(white_cross(), &["up"]).ok();
+    database.run(slowed(), &["up"]).ok();
 }

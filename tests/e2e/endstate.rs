@@ -1,7 +1,7 @@
 //! What the four migrations leave equals what plain SQL for the same work leaves, and undoing them
 //! leaves what was there before.
 
-use crate::processes::slow_insertions;
+use crate::processes::{slow_insertions, slowed};
 use crate::support::{Database, VERSIONS, white_cross};
 
 const INDEXES: &str = include_str!("../../migrations-wasm/white-cross/expected-indexes.csv");
@@ -270,7 +270,7 @@ fn the_databases_own_settings_change_nothing() {
         database.sql(&format!("ALTER DATABASE {} SET {setting}", database.name));
     }
     slow_insertions(&database, 2);
-    database.run(white_cross(), &["up"]).ok();
+    database.run(slowed(), &["up"]).ok();
     database.sql(
         "DROP TABLE public.slow; DROP FUNCTION public.slow CASCADE;
          SELECT pg_sleep(0)",

@@ -1,13 +1,14 @@
 //! What goes on at the same time: a run that is watched and signalled, a session that stands in its way.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::support::{Database, Ended, RUNTIME, run_on};
+use crate::guests::{change_manifest, file_of};
+use crate::support::{Database, Ended, RUNTIME, VERSIONS, build, run_on};
 
 /// After this long a test gives up waiting; no right outcome depends on it.
 const LONG: Duration = Duration::from_secs(90);
@@ -118,6 +119,18 @@ pub fn until(database: &Database, sql: &str) -> String {
         assert!(started.elapsed() < LONG, "no answer to {sql}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// The four migrations, granted what [`slow_insertions`] adds.
+pub fn slowed() -> &'static Path {
+    static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
+        let folder = build("slowed", &[]);
+        change_manifest(&file_of(&folder, VERSIONS[0]), |manifest| {
+            manifest.replacen("up = [", "up = [\"fires public.slow()\", ", 1)
+        });
+        folder
+    });
+    &FOLDER
 }
 
 /// Makes every insertion of medications take this long in the server, which then does not notice that its

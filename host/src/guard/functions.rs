@@ -66,8 +66,7 @@ pub const ALLOWED: &[&str] = &[
     "json_build_array", "json_build_object", "json_each", "json_each_text", "json_extract_path",
     "json_extract_path_text", "json_object", "json_object_agg", "json_object_agg_strict",
     "json_object_agg_unique", "json_object_agg_unique_strict", "json_object_keys",
-    "json_populate_record", "json_populate_recordset", "json_strip_nulls", "json_to_record",
-    "json_to_recordset", "json_to_tsvector", "json_typeof", "jsonb_agg", "jsonb_agg_strict",
+    "json_strip_nulls", "json_to_record", "json_to_recordset", "json_to_tsvector", "json_typeof", "jsonb_agg", "jsonb_agg_strict",
     "jsonb_array_elements", "jsonb_array_elements_text", "jsonb_array_length", "jsonb_build_array",
     "jsonb_build_object", "jsonb_each", "jsonb_each_text", "jsonb_extract_path",
     "jsonb_extract_path_text", "jsonb_insert", "jsonb_object", "jsonb_object_agg",
@@ -75,8 +74,7 @@ pub const ALLOWED: &[&str] = &[
     "jsonb_object_keys", "jsonb_path_exists", "jsonb_path_exists_tz", "jsonb_path_match",
     "jsonb_path_match_tz", "jsonb_path_query", "jsonb_path_query_array",
     "jsonb_path_query_array_tz", "jsonb_path_query_first", "jsonb_path_query_first_tz",
-    "jsonb_path_query_tz", "jsonb_populate_record", "jsonb_populate_record_valid",
-    "jsonb_populate_recordset", "jsonb_pretty", "jsonb_set", "jsonb_set_lax", "jsonb_strip_nulls",
+    "jsonb_path_query_tz", "jsonb_pretty", "jsonb_set", "jsonb_set_lax", "jsonb_strip_nulls",
     "jsonb_to_record", "jsonb_to_recordset", "jsonb_to_tsvector", "jsonb_typeof", "justify_days",
     "justify_hours", "justify_interval", "lag", "last_value", "lcm", "lead", "left", "length",
     "lgamma", "like_escape", "line", "ln", "log", "log10", "lower", "lower_inc", "lower_inf",
@@ -224,7 +222,7 @@ mod tests {
         array_remove array_position array_to_string cardinality to_json to_jsonb row_to_json \
         json_build_object jsonb_build_object jsonb_build_array json_object jsonb_set \
         jsonb_insert jsonb_each jsonb_array_elements jsonb_array_elements_text \
-        jsonb_to_recordset jsonb_populate_record jsonb_path_query jsonb_path_exists \
+        jsonb_to_recordset jsonb_path_query jsonb_path_exists \
         jsonb_typeof jsonb_pretty jsonb_strip_nulls to_tsvector to_tsquery plainto_tsquery \
         phraseto_tsquery websearch_to_tsquery ts_rank ts_rank_cd ts_headline setweight strip \
         tsvector_to_array gen_random_uuid uuidv4 uuidv7 uuid_extract_timestamp int4range \

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::grants::{Grants, Kind, Need};
+use super::grants::name::Name;
+use super::grants::{Grants, Kind, Need, Object};
 use super::resolve::Resolution;
 use super::statement::{Class, Demand, Denial, required};
 
@@ -113,6 +114,17 @@ impl Guard {
         let demand = self.demand(sql);
         self.hold(&demand.denied, demand.needs.iter().map(direct))?;
         Ok(demand.class.clone())
+    }
+
+    /// The objects of a statement whose table its text does not tell, each with the kind of grant that its table must
+    /// have.
+    pub fn belonging(&mut self, sql: &str) -> Vec<(Kind, Object, Name)> {
+        let demand = self.demand(sql);
+        let owned = demand.needs.iter().filter_map(|need| match need {
+            Need::Owner { kind, object, name } => Some((*kind, *object, name.clone())),
+            _ => None,
+        });
+        owned.collect()
     }
 
     /// Whether the expressions of a query may be planned, though it is never run: what it reads does not count.

@@ -8,9 +8,10 @@ use super::wit::types;
 use crate::database;
 use crate::error::{Code, Error};
 use crate::finding::Finding;
-use crate::guard::grants::{Grant, Need};
-use crate::guard::resolve::resolved;
-use crate::guard::statement::{self, Change, ChangeKind, Class};
+use crate::guard::grants::name::Name;
+use crate::guard::grants::{Grant, Need, Object};
+use crate::guard::resolve::{Reached, Resolution, resolved};
+use crate::guard::statement::{self, Change, ChangeKind, Class, Denial};
 use crate::guard::{Guard, Refusal};
 use crate::migration::Mode;
 use crate::touched::{Touched, Verb, Write};
@@ -26,6 +27,7 @@ impl State {
         match &class {
             Class::Change(change) => {
                 self.guard.forget_resolved();
+                self.find_tables(sql).await?;
                 if change.kind == ChangeKind::Truncate {
                     self.resolve(sql, truncates(change)).await?;
                 }
@@ -53,6 +55,52 @@ impl State {
         };
         let found = session.between(&host, asking, "").await;
         let resolution = found.map_err(|failure| self.fault(sql, failure))?;
+        match self.timed(|guard| guard.judge_resolved(sql, &resolution))? {
+            Ok(()) => Ok(()),
+            Err(refusal) => Err(self.refused(sql, &refusal)),
+        }
+    }
+
+    /// Asks the server whose the indexes and statistics are that a command names, and holds that against the grants.
+    async fn find_tables(&mut self, sql: &str) -> Answer<()> {
+        let named = self.guard.belonging(sql);
+        if named.is_empty() {
+            return Ok(());
+        }
+        let (statistics, indexes): (Vec<_>, Vec<_>) = named
+            .iter()
+            .partition(|(_, object, _)| *object == Object::Statistics);
+        let [indexes_named, statistics_named] = [&indexes, &statistics].map(|objects| {
+            let names = objects
+                .iter()
+                .map(|(_, _, name)| (name.schema.as_str(), name.name.as_str()));
+            names.collect::<Vec<_>>()
+        });
+        let host = self.acting.as_host();
+        let asking = self.session.tables_of(&indexes_named, &statistics_named);
+        let found = self.session.between(&host, asking, "").await;
+        let [of_indexes, of_statistics] = found.map_err(|failure| self.fault(sql, failure))?;
+        let tables = of_indexes.into_iter().chain(of_statistics);
+        let needs = std::iter::zip(indexes.into_iter().chain(statistics), tables);
+        let mut resolution = Resolution::default();
+        for ((kind, object, name), table) in needs {
+            // what does not exist is the server's to refuse
+            let Some((schema, table)) = table else {
+                continue;
+            };
+            let way = format!("{object} {name}");
+            match Name::new(&schema, &table) {
+                Ok(table) => resolution.needs.push(Reached {
+                    need: Need::on(*kind, table),
+                    way: Some(way),
+                }),
+                Err(why) => resolution.denied.push(Denial {
+                    what: format!("the table of {way}"),
+                    why,
+                    at: None,
+                }),
+            }
+        }
         match self.timed(|guard| guard.judge_resolved(sql, &resolution))? {
             Ok(()) => Ok(()),
             Err(refusal) => Err(self.refused(sql, &refusal)),

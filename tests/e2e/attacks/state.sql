@@ -1,11 +1,12 @@
 -- Everything that an attack could have changed, as a line each: a name and a number. A row of a catalog is told by
--- the transaction that wrote it, which is as good as its text and quicker. The probe's own script and what the host
--- records about runs are no part of it.
-SELECT 'pg_class' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_class
-UNION ALL SELECT 'pg_attribute' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_attribute
+-- the transaction that wrote it, which is as good as its text and quicker; where the run's role was granted something, by
+-- its text, in which no privileges are the same as the usual ones. Temporary schemas stay for the next session that needs
+-- them. The probe's own script and what the host records about runs are no part of it.
+SELECT 'pg_class' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_class WHERE oid < 16384
+UNION ALL SELECT 'pg_attribute' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_attribute WHERE attrelid < 16384
 UNION ALL SELECT 'pg_attrdef' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_attrdef
-UNION ALL SELECT 'pg_proc' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_proc
-UNION ALL SELECT 'pg_type' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_type
+UNION ALL SELECT 'pg_proc' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_proc WHERE oid < 16384
+UNION ALL SELECT 'pg_type' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_type WHERE oid < 16384
 UNION ALL SELECT 'pg_constraint' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_constraint
 UNION ALL SELECT 'pg_index' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_index
 UNION ALL SELECT 'pg_inherits' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_inherits
@@ -13,7 +14,7 @@ UNION ALL SELECT 'pg_depend' AS name, concat(count(*), ' ', sum(xmin::text::bigi
 UNION ALL SELECT 'pg_trigger' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_trigger
 UNION ALL SELECT 'pg_rewrite' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_rewrite
 UNION ALL SELECT 'pg_policy' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_policy
-UNION ALL SELECT 'pg_namespace' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_namespace
+UNION ALL SELECT 'pg_namespace' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_namespace WHERE oid < 16384
 UNION ALL SELECT 'pg_enum' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_enum
 UNION ALL SELECT 'pg_sequence' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_sequence
 UNION ALL SELECT 'pg_operator' AS name, concat(count(*), ' ', sum(xmin::text::bigint)) AS state FROM pg_operator
@@ -82,3 +83,13 @@ UNION ALL SELECT 'public.inbox', string_agg(t::text, ' ' ORDER BY t::text) FROM 
 UNION ALL SELECT 'public.probe_answer', string_agg(t::text, ' ' ORDER BY t::text) FROM public.probe_answer AS t
 UNION ALL SELECT 'hist.history', string_agg(t::text, ' ' ORDER BY t::text) FROM hist.history AS t
 UNION ALL SELECT 'wasmigrate.migration', string_agg(t::text, ' ' ORDER BY t::text) FROM wasmigrate.migration AS t
+UNION ALL SELECT 'pg_class of users', concat(count(*), ' ', sum(hashtext(concat(to_jsonb(t) - 'relacl' - 'relfrozenxid' - 'relminmxid' - 'relpages' - 'reltuples' - 'relallvisible' - 'relallfrozen', coalesce(relacl, acldefault('r', relowner)))))) FROM pg_class AS t
+    WHERE oid >= 16384
+UNION ALL SELECT 'pg_attribute of users', concat(count(*), ' ', sum(hashtext(concat(to_jsonb(t) - 'attacl', coalesce(attacl, '{}'))))) FROM pg_attribute AS t
+    WHERE attrelid >= 16384
+UNION ALL SELECT 'pg_proc of users', concat(count(*), ' ', sum(hashtext(concat(to_jsonb(t) - 'proacl', coalesce(proacl, acldefault('f', proowner)))))) FROM pg_proc AS t
+    WHERE oid >= 16384
+UNION ALL SELECT 'pg_type of users', concat(count(*), ' ', sum(hashtext(concat(to_jsonb(t) - 'typacl', coalesce(typacl, acldefault('T', typowner)))))) FROM pg_type AS t
+    WHERE oid >= 16384
+UNION ALL SELECT 'pg_namespace of users', concat(count(*), ' ', sum(hashtext(concat(to_jsonb(t) - 'nspacl', coalesce(nspacl, acldefault('n', nspowner)))))) FROM pg_namespace AS t
+    WHERE oid >= 16384 AND nspname !~ '^pg_(toast_)?temp_'

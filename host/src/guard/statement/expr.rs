@@ -2,7 +2,8 @@
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    AExpr, AExprKind, AIndirection, Node, SqlValueFunctionOp, SubLink, SubLinkType, XmlExprOp,
+    AExpr, AExprKind, AIndirection, Node, ParamRef, SqlValueFunctionOp, SubLink, SubLinkType,
+    XmlExprOp,
 };
 
 use super::columns::Scope;
@@ -25,13 +26,26 @@ impl Walker<'_> {
         }
     }
 
+    /// More parameters than the protocol counts come from no host, and the server's answer could not be read.
+    fn param(&mut self, param: &ParamRef) {
+        if !(1..=65_535).contains(&param.number) {
+            let what = format!("parameter ${}", param.number);
+            self.deny(
+                what,
+                "a statement takes at most 65535 parameters",
+                param.location,
+            );
+        }
+    }
+
     /// Judges an expression.
     pub fn expr(&mut self, node: &Node, scope: Scope) {
         let Some(inner) = &node.node else {
             return self.deny_node(node);
         };
         match inner {
-            NodeEnum::AConst(_) | NodeEnum::ParamRef(_) | NodeEnum::SetToDefault(_) => {}
+            NodeEnum::AConst(_) | NodeEnum::SetToDefault(_) => {}
+            NodeEnum::ParamRef(param) => self.param(param),
             NodeEnum::MergeSupportFunc(_) => {}
             NodeEnum::ColumnRef(column) => self.column_ref(column, scope),
             NodeEnum::AExpr(operation) => self.operation(operation, scope),
