@@ -12,6 +12,7 @@ use crate::database::runs::Event;
 use crate::database::{Failure, Session};
 use crate::error::{Code, Error, Result};
 use crate::finding::Finding;
+use crate::guard::Held;
 use crate::migration::{Migration, Mode, Phase};
 use crate::sandbox::{self, Ended, Job, Prepared, Verdict};
 
@@ -42,6 +43,15 @@ const PINS: &str = "\
     SELECT set_config('transaction_timeout', '0', true) \
       WHERE current_setting('transaction_timeout', true) <> '0'; \
     SELECT 1";
+
+/// The statements that begin a transaction, `READ WRITE` or `READ ONLY`, in which a guest can run.
+pub fn begin(access: &str, lock_timeout: Duration) -> String {
+    let timeout = lock_timeout.as_millis();
+    format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED {access} NOT DEFERRABLE; \
+         SET LOCAL lock_timeout = {timeout}; {PINS}"
+    )
+}
 
 /// What a guest remembers for a later phase.
 type Remembered = BTreeMap<String, String>;
@@ -173,12 +183,7 @@ impl Workplace<'_> {
         job: Job,
     ) -> Result<(Ended, Vec<Holder>), Failed> {
         let session = self.work.take().ok_or_else(|| Failed::Final(given_up()))?;
-        let timeout = self.lock_timeout.as_millis();
-        let sql = format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED {access} NOT DEFERRABLE; \
-             SET LOCAL lock_timeout = {timeout}; {PINS}"
-        );
-        let begun = session.batch(&sql).await;
+        let begun = session.batch(&begin(access, self.lock_timeout)).await;
         begun.map_err(|failure| {
             Failed::Final(failure.error(Code::Internal, "failed to begin a transaction"))
         })?;
@@ -329,7 +334,7 @@ impl Workplace<'_> {
         Job {
             phase,
             mode: Mode::Transactional,
-            grants: migration.manifest.grants.of(phase).clone(),
+            held: Held::Grants(migration.manifest.grants.of(phase).clone()),
             limits: migration.manifest.limits,
             settings: kept.settings.clone(),
             remembered: kept.remembered.clone(),

@@ -316,7 +316,7 @@ impl State {
 
     async fn ready_to_check(&mut self, sql: &str) -> Answer<()> {
         self.ready()?;
-        self.judge_check(sql)?;
+        self.admit_check(sql).await?;
         self.read_only().await
     }
 

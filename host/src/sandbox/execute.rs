@@ -18,7 +18,7 @@ impl execute::Host for State {
 impl State {
     async fn execute_statement(&mut self, sql: &str, params: Vec<types::Value>) -> Answer<u64> {
         self.ready_to_write()?;
-        let class = self.judge(sql)?;
+        let class = self.admit(sql).await?;
         let affected = self.session.execute(sql, &values(params)).await;
         let affected = affected.map_err(|failure| self.fault(sql, failure))?;
         // of a SELECT the server tells how many rows it returned, which are not changed

@@ -55,7 +55,7 @@ impl State {
         params: Vec<types::Value>,
     ) -> Answer<Resource<OpenRows>> {
         self.ready()?;
-        let reading = match self.judge(&sql)? {
+        let reading = match self.admit(&sql).await? {
             Class::Query => Reading::Cursor,
             _ => Reading::Buffered,
         };

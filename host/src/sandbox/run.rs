@@ -13,7 +13,8 @@ use super::talk::{Events, cut};
 use crate::database::Session;
 use crate::error::{Code, Error};
 use crate::finding::Finding;
-use crate::guard::grants::Grants;
+use crate::guard::Held;
+use crate::guard::record::Record;
 use crate::limits::{Limits, size};
 use crate::migration::{Mode, Phase, Settings};
 
@@ -23,8 +24,8 @@ pub struct Job {
     pub phase: Phase,
     /// How the migration runs.
     pub mode: Mode,
-    /// What that function may do.
-    pub grants: Grants,
+    /// What that function may do, or that it is to be found out.
+    pub held: Held,
     /// The budgets.
     pub limits: Limits,
     /// The operator's choices, with the defaults filled in.
@@ -58,6 +59,8 @@ pub struct Ended {
     pub rows_affected: u64,
     /// What is remembered now.
     pub remembered: BTreeMap<String, String>,
+    /// What was needed, where that was to be found out.
+    pub recorded: Record,
 }
 
 /// Runs a function of a migration on a fresh instance, on a session with an open transaction.
@@ -89,6 +92,7 @@ pub async fn run(prepared: &Prepared, mut session: Session, job: Job) -> Ended {
         findings: state.findings,
         rows_affected: state.rows_affected,
         remembered: state.remembered,
+        recorded: state.guard.recorded(),
     }
 }
 

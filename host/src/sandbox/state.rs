@@ -65,7 +65,7 @@ impl State {
             session,
             phase: job.phase,
             mode: job.mode,
-            guard: Guard::new(job.grants),
+            guard: Guard::of(job.held),
             settings: job.settings,
             remembered: job.remembered,
             remembered_bytes: 0,

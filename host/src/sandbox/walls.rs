@@ -14,8 +14,29 @@ use crate::migration::Mode;
 const MOST_SHOWN: usize = 20;
 
 impl State {
-    /// What a statement is, if it may run.
-    pub(super) fn judge(&mut self, sql: &str) -> Answer<Class> {
+    /// What a statement is, if it may run. Every text of a guest's that the server will run passes here, before
+    /// anything of it is sent.
+    pub(super) async fn admit(&mut self, sql: &str) -> Answer<Class> {
+        let class = self.judge(sql)?;
+        self.name_what_is_open(sql).await?;
+        Ok(class)
+    }
+
+    /// While needs are recorded, the catalog says what the text of this statement leaves open, as it is before
+    /// the statement changes it.
+    async fn name_what_is_open(&mut self, sql: &str) -> Answer<()> {
+        let mut named = Vec::new();
+        for need in self.guard.open() {
+            match self.session.named(need).await {
+                Ok(grant) => named.extend(grant.map(Need::Grant)),
+                Err(failure) => return Err(self.fault(sql, failure)),
+            }
+        }
+        self.guard.name(&named);
+        Ok(())
+    }
+
+    fn judge(&mut self, sql: &str) -> Answer<Class> {
         let class = match self.guard.judge(sql) {
             Ok(class) => class,
             Err(refusal) => return Err(self.refused(sql, &refusal)),
@@ -34,8 +55,8 @@ impl State {
     }
 
     /// Whether a check may run this query, which must only select.
-    pub(super) fn judge_check(&mut self, sql: &str) -> Answer<()> {
-        match self.judge(sql)? {
+    pub(super) async fn admit_check(&mut self, sql: &str) -> Answer<()> {
+        match self.admit(sql).await? {
             Class::Query => Ok(()),
             _ => Err(Fault::denied("a check takes a query that only selects")),
         }
