@@ -7,7 +7,7 @@ use wasmigrate::manifest::Manifest;
 
 use crate::guests::{change_manifest, file_of};
 use crate::probe::{self, Script};
-use crate::processes::{Running, slow_insertions, until, until_asleep};
+use crate::processes::{ASLEEP, Running, slow_insertions, until};
 use crate::support::{Database, Ended, VERSIONS, bare, only, root, white_cross};
 
 const TABLES: [&str; 7] = [
@@ -331,7 +331,7 @@ fn a_signal_rolls_back_and_cancels_the_statement() {
     let file = file_of(white_cross(), VERSIONS[0]);
     let args = ["grants", "--component", file.to_str().unwrap()];
     let run = Running::start(&database, white_cross(), &args);
-    until_asleep(&database);
+    until(&database, ASLEEP);
     run.signal("TERM");
     run.end().failed(130, "interrupted");
     // the statement does not notice that its client is gone: only the cancellation ends it
