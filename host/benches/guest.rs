@@ -25,6 +25,7 @@ use wasmigrate::database::address::Address;
 use wasmigrate::database::{Connection, Session};
 use wasmigrate::embedded::{Embedded, Options};
 use wasmigrate::finding::Finding;
+use wasmigrate::guard::Held;
 use wasmigrate::migration::{Migration, Mode, Phase};
 use wasmigrate::sandbox::{self, Compiler, Events, Job, Level, Prepared, Verdict};
 
@@ -101,7 +102,7 @@ impl Bench {
         let job = Job {
             phase: Phase::Up,
             mode: Mode::Transactional,
-            grants: self.migration.manifest.grants.up.clone(),
+            held: Held::Grants(self.migration.manifest.grants.up.clone()),
             limits: self.migration.manifest.limits,
             settings: BTreeMap::from([("work".to_owned(), work.to_owned())]),
             remembered: BTreeMap::new(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::cli::Context;
 use crate::database::address::Address;
+use crate::database::load;
 use crate::embedded::{self, Embedded};
 use crate::error::Result;
 use crate::migrator::Options;
@@ -45,6 +46,53 @@ impl Database {
         let explicit = explicit.or_else(|| env("DATABASE_URL").filter(|url| !url.is_empty()));
         let in_file = project.database_url.as_ref().map(Secret::reveal);
         Address::resolve(explicit.as_deref(), in_file, &env)
+    }
+}
+
+/// A database, or a throwaway server in its place
+#[derive(Debug, clap::Args)]
+pub struct Target {
+    #[command(flatten)]
+    database: Database,
+    /// Run on a throwaway PostgreSQL in place of a database
+    #[arg(long, conflicts_with = "database_url")]
+    embedded: bool,
+    /// With --embedded: run this file of SQL first; may be given several times
+    #[arg(long, value_name = "FILE", requires = "embedded")]
+    load: Vec<PathBuf>,
+}
+
+/// Where the database of a [`Target`] is; a throwaway server ends with it.
+pub struct Place {
+    /// The database.
+    pub address: Address,
+    load_first: Vec<(String, String)>,
+    _server: Option<Embedded>,
+}
+
+impl Target {
+    /// Reads the files and starts the server, where there is to be one.
+    pub fn open(&self, context: &Context, project: &Project) -> Result<Place> {
+        let named = |file: &PathBuf| Ok((file.display().to_string(), read_sql(file)?));
+        let load_first = self.load.iter().map(named).collect::<Result<Vec<_>>>()?;
+        let (server, address) = if self.embedded {
+            let (server, address) = embedded(context)?;
+            (Some(server), address)
+        } else {
+            (None, self.database.address(project)?)
+        };
+        Ok(Place {
+            address,
+            load_first,
+            _server: server,
+        })
+    }
+}
+
+impl Place {
+    /// Runs the files that are to be loaded first.
+    pub async fn load(&self) -> Result<()> {
+        load(&self.address, &self.load_first).await
     }
 }
 
@@ -111,7 +159,7 @@ pub fn embedded(context: &Context) -> Result<(Embedded, Address)> {
 }
 
 /// Reads a file of SQL that is to be loaded first.
-pub fn read_sql(file: &PathBuf) -> Result<String> {
+fn read_sql(file: &PathBuf) -> Result<String> {
     use crate::error::{Code, Error};
     std::fs::read_to_string(file).map_err(|error| {
         Error::new(Code::Usage, format!("failed to read `{}`", file.display())).cause(error)

@@ -1,9 +1,7 @@
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::cli::database::{Database, Waiting, compiler, embedded, read_sql};
+use crate::cli::database::{Target, Waiting, compiler};
 use crate::cli::{Context, block_on};
-use crate::database::load;
 use crate::error::Result;
 use crate::migration::Version;
 use crate::migrator::{self, Options};
@@ -14,7 +12,7 @@ use crate::source;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    database: Database,
+    target: Target,
     /// Apply nothing above this version
     #[arg(long, value_name = "VERSION")]
     to: Option<Version>,
@@ -26,12 +24,6 @@ pub struct Args {
     allow_late: bool,
     #[command(flatten)]
     waiting: Waiting,
-    /// Run on a throwaway PostgreSQL in place of a database
-    #[arg(long, conflicts_with = "database_url")]
-    embedded: bool,
-    /// With --embedded: run this file of SQL first; may be given several times
-    #[arg(long, value_name = "FILE", requires = "embedded")]
-    load: Vec<PathBuf>,
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {
@@ -45,14 +37,7 @@ impl Args {
     pub fn run(self, context: &Context) -> Result<u8> {
         let project = context.project()?;
         let migrations = source::read(&context.migrations(&project)?)?;
-        let named = |file: &PathBuf| Ok((file.display().to_string(), read_sql(file)?));
-        let load_first = self.load.iter().map(named).collect::<Result<Vec<_>>>()?;
-        let (_server, address) = if self.embedded {
-            let (server, address) = embedded(context)?;
-            (Some(server), address)
-        } else {
-            (None, self.database.address(&project)?)
-        };
+        let place = self.target.open(context, &project)?;
         let options = Options {
             to: self.to,
             allow_late: self.allow_late,
@@ -61,8 +46,15 @@ impl Args {
         };
         let telling = Arc::new(Telling::new(context.screen));
         let summary = block_on(async {
-            load(&address, &load_first).await?;
-            Ok(migrator::up(&address, &migrations, &mut compiler(), &options, telling).await)
+            place.load().await?;
+            Ok(migrator::up(
+                &place.address,
+                &migrations,
+                &mut compiler(),
+                &options,
+                telling,
+            )
+            .await)
         })?;
         let none = match migrations.is_empty() {
             true => "nothing to do: the folder holds no migration",

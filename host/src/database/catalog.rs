@@ -48,12 +48,6 @@ pub struct IndexInfo {
     pub valid: bool,
 }
 
-#[derive(Default, Deserialize)]
-struct Tables {
-    indexes: Option<Vec<Option<(String, String)>>>,
-    statistics: Option<Vec<Option<(String, String)>>>,
-}
-
 impl Session {
     /// Runs the host's own query whose first value is a JSON object, and reads it.
     pub(super) async fn json<T: DeserializeOwned>(
@@ -105,39 +99,6 @@ impl Session {
                      JOIN pg_namespace tn ON tn.oid = t.relnamespace \
                    WHERE n.nspname = $1 AND c.relname = $2";
         self.json(sql, &[schema, name]).await
-    }
-
-    /// The tables of indexes and of extended statistics, as schema and name; none for an object that does not exist.
-    pub async fn tables_of(
-        &self,
-        indexes: &[(&str, &str)],
-        statistics: &[(&str, &str)],
-    ) -> Result<[Vec<Option<(String, String)>>; 2], Failure> {
-        let part = |key: &str, of: &str, prefix: &str, namespace: &str, table: &str| {
-            format!(
-                "'{key}', (SELECT json_agg((SELECT json_build_array(n.nspname, t.relname) \
-                   FROM {of} JOIN pg_class t ON t.oid = {table} JOIN pg_namespace n ON n.oid = t.relnamespace \
-                   WHERE {prefix}name = w.name ->> 1 AND {namespace} = \
-                     (SELECT s.oid FROM pg_namespace s WHERE s.nspname = w.name ->> 0)) ORDER BY w.place) \
-                 FROM json_array_elements($1::text::json -> '{key}') WITH ORDINALITY AS w (name, place))"
-            )
-        };
-        let of_index = "pg_class o JOIN pg_index i ON i.indexrelid = o.oid";
-        let sql = format!(
-            "SELECT json_build_object({}, {})::text",
-            part("indexes", of_index, "o.rel", "o.relnamespace", "i.indrelid"),
-            part(
-                "statistics",
-                "pg_statistic_ext o",
-                "o.stx",
-                "o.stxnamespace",
-                "o.stxrelid"
-            ),
-        );
-        let asked = serde_json::json!({"indexes": indexes, "statistics": statistics}).to_string();
-        let found: Option<Tables> = self.json(&sql, &[&asked]).await?;
-        let found = found.unwrap_or_default();
-        Ok([found.indexes, found.statistics].map(Option::unwrap_or_default))
     }
 
     /// A constraint of a table.

@@ -11,6 +11,7 @@ mod failure;
 mod found;
 pub mod history;
 pub mod locks;
+mod named;
 mod passfile;
 mod planned;
 pub mod role;

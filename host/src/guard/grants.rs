@@ -8,6 +8,7 @@
 //! PostgreSQL quotes them, columns and actions sorted, and types as `format_type` names them.
 
 pub mod line;
+mod merge;
 pub mod name;
 pub mod need;
 pub mod signature;

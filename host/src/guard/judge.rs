@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::grants::name::Name;
-use super::grants::{Grants, Kind, Need, Object};
+use super::grants::{Grants, Kind, MAX_LINES, Need};
+use super::record::Record;
 use super::resolve::Resolution;
 use super::statement::{Class, Demand, Denial, required};
 
@@ -14,10 +14,21 @@ use super::statement::{Class, Demand, Denial, required};
 const MOST_TEXTS: usize = 1000;
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
+/// What the statements of a phase are held to.
+#[derive(Debug, Clone)]
+pub enum Held {
+    /// Nothing runs that these do not grant.
+    Grants(Grants),
+    /// What is needed is recorded, and runs; what nothing can allow does not. For a run that is rolled back.
+    Recording,
+}
+
 /// Judges the statements of one phase by its grants. A text is analysed once, however often it runs.
 #[derive(Debug, Default)]
 pub struct Guard {
     grants: Grants,
+    /// What was needed, where that is recorded.
+    record: Option<Record>,
     seen: Memory<Arc<Demand>>,
     resolved: Memory<()>,
 }
@@ -109,22 +120,52 @@ impl Guard {
         }
     }
 
+    /// A guard that refuses only what nothing can allow, and records what the rest needs.
+    pub fn recording() -> Self {
+        Guard {
+            record: Some(Record::default()),
+            ..Guard::default()
+        }
+    }
+
+    /// The guard of a phase that is held to this.
+    pub fn of(held: Held) -> Self {
+        match held {
+            Held::Grants(grants) => Guard::new(grants),
+            Held::Recording => Guard::recording(),
+        }
+    }
+
+    /// What was needed, where it was recorded.
+    pub fn recorded(self) -> Record {
+        self.record.unwrap_or_default()
+    }
+
+    /// What the text of the last statement leaves open, while that is recorded; [`Guard::name`] answers it.
+    pub fn open(&self) -> &[Need] {
+        self.record.as_ref().map_or(&[], Record::asked)
+    }
+
+    /// Records what was meant by what [`Guard::open`] tells.
+    pub fn name(&mut self, needs: &[Need]) {
+        if let Some(record) = &mut self.record {
+            record.server(needs);
+        }
+    }
+
     /// Whether a statement may run, and what it is.
     pub fn judge(&mut self, sql: &str) -> Result<Class, Refusal> {
         let demand = self.demand(sql);
         self.hold(&demand.denied, demand.needs.iter().map(direct))?;
+        self.record_text(sql, demand.needs.iter());
         Ok(demand.class.clone())
     }
 
-    /// The objects of a statement whose table its text does not tell, each with the kind of grant that its table must
-    /// have.
-    pub fn belonging(&mut self, sql: &str) -> Vec<(Kind, Object, Name)> {
+    /// The needs of a statement on the tables of objects that its text names alone.
+    pub fn belonging(&mut self, sql: &str) -> Vec<Need> {
         let demand = self.demand(sql);
-        let owned = demand.needs.iter().filter_map(|need| match need {
-            Need::Owner { kind, object, name } => Some((*kind, *object, name.clone())),
-            _ => None,
-        });
-        owned.collect()
+        let owned = |need: &&Need| matches!(need, Need::Owner { .. });
+        demand.needs.iter().filter(owned).cloned().collect()
     }
 
     /// Whether the expressions of a query may be planned, though it is never run: what it reads does not count.
@@ -133,6 +174,7 @@ impl Guard {
         let demand = self.demand(sql);
         let needs = || demand.needs.iter().filter(|need| need.kind() != Kind::Read);
         self.hold(&demand.denied, needs().map(direct))?;
+        self.record_text(sql, needs());
         Ok(needs().next().is_some())
     }
 
@@ -143,6 +185,9 @@ impl Guard {
             &resolution.denied,
             needs.map(|reached| (&reached.need, reached.way.as_deref())),
         )?;
+        if let Some(record) = &mut self.record {
+            record.server(resolution.needs.iter().map(|reached| &reached.need));
+        }
         self.resolved.keep(sql, ());
         Ok(())
     }
@@ -159,8 +204,20 @@ impl Guard {
     }
 
     /// Whether a need is granted that no statement of the guest's stands for.
-    pub fn grants(&self, need: Need) -> Result<(), Refusal> {
-        self.hold(&[], [(&need, None)])
+    pub fn grants(&mut self, need: Need) -> Result<(), Refusal> {
+        self.hold(&[], [(&need, None)])?;
+        if let Some(record) = &mut self.record {
+            record.host(need);
+        }
+        Ok(())
+    }
+
+    /// Records what a text needs that was judged. What is open in one that the server has resolved is answered.
+    fn record_text<'a>(&mut self, sql: &str, needs: impl Iterator<Item = &'a Need>) {
+        if let Some(record) = &mut self.record {
+            let resolved = self.resolved.texts.contains_key(sql);
+            record.text(needs.filter(|need| !resolved || matches!(need, Need::Grant(_))));
+        }
     }
 
     fn hold<'a>(
@@ -168,8 +225,20 @@ impl Guard {
         denied: &[Denial],
         needs: impl IntoIterator<Item = (&'a Need, Option<&'a str>)>,
     ) -> Result<(), Refusal> {
+        if let (Some(record), []) = (&self.record, denied) {
+            return match record.is_full() {
+                true => Err(Refusal {
+                    never: vec![format!(
+                        "it needs more grants than the {MAX_LINES} that a phase may have"
+                    )],
+                    missing: Vec::new(),
+                    granted: Vec::new(),
+                }),
+                false => Ok(()),
+            };
+        }
         let missing: Vec<_> = (needs.into_iter())
-            .filter(|(need, _)| !self.grants.allows(need))
+            .filter(|(need, _)| self.record.is_none() && !self.grants.allows(need))
             .map(|(need, way)| Missing {
                 need: need.to_string(),
                 line: need.line(),
@@ -243,6 +312,58 @@ mod tests {
         let mut calls = self::guard(&["call public.f(text)"]);
         let sql = "SELECT (public.f(x)) FROM ONLY public.a";
         assert_eq!(calls.judge_expressions(sql), Ok(true));
+    }
+
+    #[test]
+    fn a_guard_that_records_lets_pass_what_a_grant_could_allow() {
+        let mut guard = Guard::of(Held::Recording);
+        assert_eq!(guard.judge("SELECT a.x FROM public.a"), Ok(Class::Query));
+        let refusal = guard
+            .judge("SELECT pg_sleep(1), b.y FROM public.b")
+            .unwrap_err();
+        assert!(!refusal.never.is_empty() && refusal.missing.is_empty());
+        assert_eq!(guard.grants(Need::Grant(Grant::catalog())), Ok(()));
+        guard.judge("DROP INDEX public.i").unwrap();
+        assert_eq!(guard.open().len(), 1);
+        let named = Need::Grant(Grant::parse("index public.t").unwrap());
+        guard.name(&[named]);
+        assert!(guard.open().is_empty());
+        guard
+            .judge_expressions("SELECT (public.f(x)) FROM ONLY public.c")
+            .unwrap();
+        let needed = guard.recorded().needed();
+        let lines: Vec<_> = needed.grants.iter().map(ToString::to_string).collect();
+        assert_eq!(lines, ["read public.a(x)", "index public.t", "catalog"]);
+        assert_eq!(needed.unclear.len(), 1);
+    }
+
+    #[test]
+    fn what_is_resolved_once_stays_so_in_the_record() {
+        let mut guard = Guard::recording();
+        let sql = "SELECT x, y FROM public.a, public.b";
+        let reached = |line: &str| Reached {
+            need: Need::Grant(Grant::parse(line).unwrap()),
+            way: None,
+        };
+        let resolution = Resolution {
+            needs: vec![reached("read public.a(x)"), reached("read public.b(y)")],
+            denied: Vec::new(),
+        };
+        guard.judge(sql).unwrap();
+        guard.judge_resolved(sql, &resolution).unwrap();
+        guard.judge(sql).unwrap();
+        let needed = guard.recorded().needed();
+        let lines: Vec<_> = needed.grants.iter().map(ToString::to_string).collect();
+        assert_eq!(lines, ["read public.a(x)", "read public.b(y)"]);
+    }
+
+    #[test]
+    fn a_guest_cannot_make_the_record_endless() {
+        let mut guard = Guard::recording();
+        let refused = (0..=MAX_LINES)
+            .filter(|number| guard.judge(&format!("TABLE public.t{number}")).is_err())
+            .count();
+        assert_eq!(refused, 1);
     }
 
     /// A guest can send as many texts as it likes: what is remembered of them stays small.

@@ -5,7 +5,8 @@
 pub mod functions;
 pub mod grants;
 mod judge;
+pub mod record;
 pub mod resolve;
 pub mod statement;
 
-pub use judge::{Guard, Missing, Refusal};
+pub use judge::{Guard, Held, Missing, Refusal};

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub use self::pins::{begin, pins};
 pub use self::watch::Signals;
 use self::workplace::Workplace;
 use crate::database::address::Address;
@@ -306,7 +307,8 @@ fn prepare<'a>(
         .collect()
 }
 
-fn transactional(migration: &Migration) -> Result<()> {
+/// Refuses a migration that cannot run in one transaction.
+pub fn transactional(migration: &Migration) -> Result<()> {
     if migration.manifest.modes.contains(&Mode::Transactional) {
         return Ok(());
     }

@@ -78,6 +78,11 @@ pub fn pins(lock_timeout: Duration) -> String {
     sql
 }
 
+/// The statements that begin a transaction, `READ WRITE` or `READ ONLY`, in which a guest can run.
+pub fn begin(access: &str, pins: &str) -> String {
+    format!("BEGIN ISOLATION LEVEL READ COMMITTED {access} NOT DEFERRABLE; {pins}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::Ran;
-use super::pins::pins;
+use super::pins::{begin, pins};
 use super::settle::End;
 use super::watch::{ASK, Asking, Halt, interrupted, watched};
 use super::workplace::{Workplace, given_up};
@@ -14,6 +14,7 @@ use crate::database::runs::Event;
 use crate::database::{Failure, Session, role};
 use crate::error::{Code, Error, Result};
 use crate::finding::Finding;
+use crate::guard::Held;
 use crate::migration::{Migration, Mode, Phase};
 use crate::sandbox::{self, Ended, Job, Prepared, Verdict};
 
@@ -119,7 +120,7 @@ impl Workplace<'_> {
         started: Instant,
     ) -> Result<(Ran, Remembered), Failed> {
         let phase = job.phase;
-        let grants = job.grants.clone();
+        let grants = migration.manifest.grants.of(job.phase).clone();
         let (mut ended, blockers) = self.run(prepared, job).await?;
         let findings = std::mem::take(&mut ended.findings);
         match std::mem::replace(&mut ended.verdict, Verdict::Done) {
@@ -157,14 +158,10 @@ impl Workplace<'_> {
     /// Begins a transaction, pins the session and runs the guest; with it come who blocked it last.
     async fn run(&mut self, prepared: &Prepared, job: Job) -> Result<(Ended, Vec<Holder>), Failed> {
         let session = self.work.take().ok_or_else(|| Failed::Final(given_up()))?;
-        let begin = |access| {
-            let pins = &job.pins;
-            format!("BEGIN ISOLATION LEVEL READ COMMITTED {access} NOT DEFERRABLE; {pins}")
-        };
-        let mut begun = session.batch(&begin("READ WRITE")).await;
+        let mut begun = session.batch(&begin("READ WRITE", &job.pins)).await;
         if job.phase == Phase::Verify && matches!(begun, Err(Failure::Server(_))) {
             // a standby can be verified too, without the walls that must write
-            let sql = format!("ROLLBACK; {}", begin("READ ONLY"));
+            let sql = format!("ROLLBACK; {}", begin("READ ONLY", &job.pins));
             begun = session.batch(&sql).await;
         }
         begun.map_err(|failure| {
@@ -239,7 +236,7 @@ impl Workplace<'_> {
         Job {
             phase,
             mode: Mode::Transactional,
-            grants: migration.manifest.grants.of(phase).clone(),
+            held: Held::Grants(migration.manifest.grants.of(phase).clone()),
             limits: migration.manifest.limits,
             settings: kept.settings.clone(),
             remembered: kept.remembered.clone(),

@@ -1,3 +1,4 @@
 //! An operator's jobs, over the migrator and the database.
 
+pub mod grants;
 pub mod white_cross;

@@ -5,6 +5,7 @@ mod escape;
 mod inspect;
 mod json;
 mod needed;
+mod recorded;
 mod run;
 
 use std::fmt::Display;

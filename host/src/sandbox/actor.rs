@@ -12,6 +12,7 @@ use super::state::{Answer, Fault, State};
 use crate::database::Failure;
 use crate::database::role::{self, Actor, Entered, Owner, Privileges, Role};
 use crate::error::{Code, Error};
+use crate::guard::Held;
 use crate::guard::grants::{Action, Grant, Grants, Kind, Subject};
 use crate::guard::statement::{Change, ChangeKind, Class};
 use crate::migration::Phase;
@@ -66,9 +67,14 @@ pub struct Left {
 }
 
 impl Acting {
-    pub(super) fn new(grants: Grants, name: String, pins: String) -> Self {
+    pub(super) fn new(held: &Held, name: String, pins: String) -> Self {
+        // what is needed is still to be found out: no role could be given it, and any code may run
+        let (grants, role, records) = match held {
+            Held::Grants(grants) => (grants.clone(), Made::NotYet, false),
+            Held::Recording => (Grants::default(), Made::Unavailable, true),
+        };
         let code = |kind| matches!(kind, Kind::Call | Kind::Fires | Kind::CodeTrigger);
-        let runs_code = grants.iter().any(|grant| code(grant.kind));
+        let runs_code = records || grants.iter().any(|grant| code(grant.kind));
         let names_columns = |grant: &Grant| match &grant.subject {
             Subject::Actions(_, actions) => {
                 actions.contains(&Action::AddColumn) || actions.contains(&Action::Rename)
@@ -82,7 +88,7 @@ impl Acting {
             grants,
             name,
             pins,
-            role: Made::NotYet,
+            role,
             current: Current::Host,
             confined: false,
             owners: None,

@@ -14,7 +14,8 @@ use super::talk::{Events, cut};
 use crate::database::Session;
 use crate::error::{Code, Error};
 use crate::finding::Finding;
-use crate::guard::grants::Grants;
+use crate::guard::Held;
+use crate::guard::record::Record;
 use crate::limits::{Limits, size};
 use crate::migration::{Mode, Phase, Settings};
 
@@ -24,8 +25,8 @@ pub struct Job {
     pub phase: Phase,
     /// How the migration runs.
     pub mode: Mode,
-    /// What that function may do.
-    pub grants: Grants,
+    /// What that function may do, or that it is to be found out.
+    pub held: Held,
     /// The budgets.
     pub limits: Limits,
     /// The operator's choices, with the defaults filled in.
@@ -65,6 +66,8 @@ pub struct Ended {
     pub remembered: BTreeMap<String, String>,
     /// What is to be put right before the transaction commits.
     pub left: Left,
+    /// What was needed, where that was to be found out.
+    pub recorded: Record,
 }
 
 /// Runs a function of a migration on a fresh instance, on a session with an open transaction.
@@ -97,6 +100,7 @@ pub async fn run(prepared: &Prepared, mut session: Session, job: Job) -> Ended {
         rows_affected: state.rows_affected,
         remembered: state.remembered,
         left: state.acting.left(),
+        recorded: state.guard.recorded(),
     }
 }
 

@@ -8,10 +8,9 @@ use super::wit::types;
 use crate::database;
 use crate::error::{Code, Error};
 use crate::finding::Finding;
-use crate::guard::grants::name::Name;
-use crate::guard::grants::{Grant, Need, Object};
+use crate::guard::grants::{Grant, Need};
 use crate::guard::resolve::{Reached, Resolution, resolved};
-use crate::guard::statement::{self, Change, ChangeKind, Class, Denial};
+use crate::guard::statement::{self, Change, ChangeKind, Class};
 use crate::guard::{Guard, Refusal};
 use crate::migration::Mode;
 use crate::touched::{Touched, Verb, Write};
@@ -24,6 +23,7 @@ impl State {
     /// anything of it is run: its text is judged first, then what the server says of it.
     pub(super) async fn admit(&mut self, sql: &str) -> Answer<Class> {
         let class = self.judge(sql)?;
+        self.name_what_is_open(sql).await?;
         match &class {
             Class::Change(change) => {
                 self.guard.forget_resolved();
@@ -63,48 +63,38 @@ impl State {
 
     /// Asks the server whose the indexes and statistics are that a command names, and holds that against the grants.
     async fn find_tables(&mut self, sql: &str) -> Answer<()> {
-        let named = self.guard.belonging(sql);
-        if named.is_empty() {
-            return Ok(());
-        }
-        let (statistics, indexes): (Vec<_>, Vec<_>) = named
-            .iter()
-            .partition(|(_, object, _)| *object == Object::Statistics);
-        let [indexes_named, statistics_named] = [&indexes, &statistics].map(|objects| {
-            let names = objects
-                .iter()
-                .map(|(_, _, name)| (name.schema.as_str(), name.name.as_str()));
-            names.collect::<Vec<_>>()
-        });
-        let host = self.acting.as_host();
-        let asking = self.session.tables_of(&indexes_named, &statistics_named);
-        let found = self.session.between(&host, asking, "").await;
-        let [of_indexes, of_statistics] = found.map_err(|failure| self.fault(sql, failure))?;
-        let tables = of_indexes.into_iter().chain(of_statistics);
-        let needs = std::iter::zip(indexes.into_iter().chain(statistics), tables);
         let mut resolution = Resolution::default();
-        for ((kind, object, name), table) in needs {
+        for need in self.guard.belonging(sql) {
             // what does not exist is the server's to refuse
-            let Some((schema, table)) = table else {
-                continue;
-            };
-            let way = format!("{object} {name}");
-            match Name::new(&schema, &table) {
-                Ok(table) => resolution.needs.push(Reached {
-                    need: Need::on(*kind, table),
-                    way: Some(way),
-                }),
-                Err(why) => resolution.denied.push(Denial {
-                    what: format!("the table of {way}"),
-                    why,
-                    at: None,
-                }),
+            if let Some(grant) = self.named(sql, &need).await? {
+                resolution.needs.push(Reached {
+                    need: Need::Grant(grant),
+                    way: Some(need.to_string()),
+                });
             }
         }
         match self.timed(|guard| guard.judge_resolved(sql, &resolution))? {
             Ok(()) => Ok(()),
             Err(refusal) => Err(self.refused(sql, &refusal)),
         }
+    }
+
+    /// While needs are recorded, the catalog says what the text of this statement leaves open, as it is before
+    /// the statement changes it.
+    async fn name_what_is_open(&mut self, sql: &str) -> Answer<()> {
+        let mut named = Vec::new();
+        for need in self.guard.open().to_vec() {
+            named.extend(self.named(sql, &need).await?.map(Need::Grant));
+        }
+        self.guard.name(&named);
+        Ok(())
+    }
+
+    async fn named(&mut self, sql: &str, need: &Need) -> Answer<Option<Grant>> {
+        let host = self.acting.as_host();
+        let asking = self.session.named(need);
+        let named = self.session.between(&host, asking, "").await;
+        named.map_err(|failure| self.fault(sql, failure))
     }
 
     fn judge(&mut self, sql: &str) -> Answer<Class> {

@@ -151,11 +151,16 @@ impl Need {
 
     /// The line of a manifest that would meet it for certain, where the text tells one.
     pub fn line(&self) -> Option<String> {
+        self.grant().map(|grant| grant.to_string())
+    }
+
+    /// The grant that would meet it for certain, where the text tells one.
+    pub fn grant(&self) -> Option<Grant> {
         match self {
-            Need::Grant(grant) => Some(grant.to_string()),
-            Need::Columns { kind, table, .. } => Some(Grant::on(*kind, table.clone()).to_string()),
+            Need::Grant(grant) => Some(grant.clone()),
+            Need::Columns { kind, table, .. } => Some(Grant::on(*kind, table.clone())),
             Need::Type(name) | Need::ExtensionType { name, .. } => {
-                Some(Grant::on(Kind::UseType, name.clone()).to_string())
+                Some(Grant::on(Kind::UseType, name.clone()))
             }
             _ => None,
         }
