@@ -63,6 +63,8 @@ pub struct Left {
     pub role: Option<Role>,
     /// Whether the catalog must be compared.
     pub changed: bool,
+    /// Whether code may have run that a grant allows.
+    pub ran_code: bool,
 }
 
 impl Acting {
@@ -99,6 +101,7 @@ impl Acting {
                 Made::NotYet | Made::Unavailable => None,
             },
             changed: self.changed,
+            ran_code: self.runs_code,
         }
     }
 
