@@ -106,6 +106,8 @@ impl Bench {
             limits: self.migration.manifest.limits,
             settings: BTreeMap::from([("work".to_owned(), work.to_owned())]),
             remembered: BTreeMap::new(),
+            role: "wasmigrate_run_bench".to_owned(),
+            pins: "SET LOCAL search_path = pg_catalog, pg_temp".to_owned(),
             events: Arc::new(Silent),
         };
         let ended = sandbox::run(&self.prepared, session, job).await;

@@ -86,7 +86,7 @@ async fn a_deferred_trigger_and_a_fetched_function_run_as_the_role() {
         ("logs", Verb::Delete, &[]),
         ("seen", Verb::Insert, &[]),
     ]);
-    for mut session in place.both().await {
+    for session in place.both().await {
         begin(&session).await;
         let role = enter(&session, &privileges).await;
         session.act_as(Actor::Run(&role)).await.unwrap();

@@ -24,13 +24,14 @@ mod catalogs;
 mod explained;
 mod members;
 mod questions;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 use tokio_postgres::Statement;
 
 use super::failure::Failure;
@@ -121,18 +122,27 @@ type Entries = BTreeMap<Key, Entry>;
 /// A third session's commit that falls between the answers of the two shows here as well. So where a change is
 /// unexpected, ask again, and believe what is [`lasting`].
 pub async fn changes(work: &Session, other: &Session) -> Result<Vec<Change>, Failure> {
-    changes_beside(work, other, &[]).await
+    changes_in(work, other, &Scope::default()).await
 }
 
-/// The same without the objects that came or went with one of these extensions, which are many: they are not
-/// read in full.
-pub async fn changes_beside(
+/// What is looked at.
+#[derive(Debug, Default)]
+pub struct Scope<'a> {
+    /// Not the objects that came or went with one of these extensions, which are many: they are not read in full.
+    pub beside: Vec<&'a str>,
+    /// Every catalog, not only those that the server counted as written: where code ran that may have stopped
+    /// the counting, as a superuser's can.
+    pub every_catalog: bool,
+}
+
+/// The same within a scope.
+pub async fn changes_in(
     work: &Session,
     other: &Session,
-    extensions: &[&str],
+    scope: &Scope<'_>,
 ) -> Result<Vec<Change>, Failure> {
     let reader = Reader { work, other };
-    let keys = reader.candidates(extensions).await?;
+    let keys = reader.candidates(scope).await?;
     if keys.is_empty() {
         return Ok(Vec::new());
     }
@@ -152,15 +162,31 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    async fn candidates(&self, extensions: &[&str]) -> Result<BTreeSet<Key>, Failure> {
+    async fn candidates(&self, scope: &Scope<'_>) -> Result<BTreeSet<Key>, Failure> {
+        let written = async {
+            match scope.every_catalog {
+                true => Ok(None),
+                false => written::by(self.work).await.map(Some),
+            }
+        };
         // both must ask the same, so what one of them may not read is not asked for
-        let (ours, theirs) =
-            tokio::try_join!(Asked::superuser(self.work), Asked::superuser(self.other))?;
-        let reads_all = ours && theirs;
-        let (ours, theirs) = tokio::try_join!(
-            Asked::candidates(self.work, Side::Ours, reads_all),
-            Asked::candidates(self.other, Side::Theirs, reads_all),
+        let (ours, theirs, written) = tokio::try_join!(
+            Asked::superuser(self.work),
+            Asked::superuser(self.other),
+            written
         )?;
+        let mut places = questions::places(self.work.server(), ours && theirs);
+        if let Some(written) = written {
+            places.retain(|place| written.contains(place));
+        }
+        if places.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let (ours, theirs) = tokio::try_join!(
+            Asked::candidates(self.work, Side::Ours, &places),
+            Asked::candidates(self.other, Side::Theirs, &places),
+        )?;
+        let extensions = &scope.beside;
         if extensions.is_empty() || ours.is_empty() && theirs.is_empty() {
             return Ok(united(ours, theirs));
         }
@@ -190,11 +216,11 @@ impl Reader<'_> {
     }
 }
 
-/// What a session has been asked: the long question is parsed and planned once, then it costs its scans.
+/// What a session has been asked: a question is parsed and planned once, then it costs its scans.
 #[derive(Default)]
 pub(super) struct Asked {
     superuser: OnceCell<bool>,
-    candidates: [[OnceCell<Statement>; 2]; 2],
+    candidates: Mutex<BTreeMap<(Side, BTreeSet<usize>), Statement>>,
 }
 
 impl Asked {
@@ -209,20 +235,22 @@ impl Asked {
     async fn candidates(
         session: &Session,
         side: Side,
-        reads_all: bool,
+        places: &BTreeSet<usize>,
     ) -> Result<Vec<Key>, Failure> {
         let client = &session.connection().client;
-        let prepare = async || {
-            let sql = questions::candidates(session.server(), reads_all, side);
-            Ok::<_, Failure>(client.prepare_typed(&sql, &[]).await?)
+        let mut known = session.asked.candidates.lock().await;
+        let key = (side, places.clone());
+        let statement = match known.get(&key) {
+            Some(statement) => statement.clone(),
+            None => {
+                let sql = questions::candidates(places, side);
+                let statement = client.prepare_typed(&sql, &[]).await?;
+                known.insert(key, statement.clone());
+                statement
+            }
         };
-        let of_side = match side {
-            Side::Ours => &session.asked.candidates[0],
-            Side::Theirs => &session.asked.candidates[1],
-        };
-        let cell = &of_side[usize::from(reads_all)];
-        let statement = cell.get_or_try_init(prepare).await?;
-        let row = client.query_one(statement, &[]).await?;
+        drop(known);
+        let row = client.query_one(&statement, &[]).await?;
         match row.try_get::<_, Option<String>>(0)? {
             Some(text) => serde_json::from_str(&text).map_err(|error| {
                 Failure::Unusable(format!("the catalog's answer is not understood: {error}"))

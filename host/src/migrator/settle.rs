@@ -4,7 +4,7 @@
 use super::pins::pins;
 use super::transaction::{Failed, Remembered};
 use super::workplace::{Workplace, given_up};
-use crate::database::comparison::{self, Change};
+use crate::database::comparison::{self, Change, Scope};
 use crate::database::history;
 use crate::database::role::Role;
 use crate::database::{Failure, Session, locks};
@@ -109,7 +109,7 @@ impl Workplace<'_> {
         }
         held.map_err(Failed::Final)?;
         if ended.left.changed {
-            let compared = self.compare(&session, &end).await;
+            let compared = self.compare(&session, &end, ended.left.ran_code).await;
             compared.map_err(Failed::Final)?;
         }
         match session.batch("COMMIT").await {
@@ -154,15 +154,18 @@ impl Workplace<'_> {
 
     /// Compares the catalog with what the lock session sees, which knows nothing of this transaction: what no
     /// grant explains fails the run.
-    async fn compare(&self, session: &Session, end: &End<'_>) -> Result<()> {
+    async fn compare(&self, session: &Session, end: &End<'_>, ran_code: bool) -> Result<()> {
         let ledger = self.ledger()?;
         let granted = end.grants.iter().filter_map(|grant| match &grant.subject {
             Subject::Extension(name, _) => Some(name.as_str()),
             _ => None,
         });
-        let extensions: Vec<&str> = granted.collect();
+        let scope = Scope {
+            beside: granted.collect(),
+            every_catalog: ran_code,
+        };
         let look = async || {
-            let seen = comparison::changes_beside(session, ledger.session(), &extensions).await;
+            let seen = comparison::changes_in(session, ledger.session(), &scope).await;
             let seen = seen.map_err(|failure| {
                 failure.error(Code::Internal, "failed to compare the catalog")
             })?;

@@ -64,6 +64,8 @@ pub struct Left {
     pub role: Option<Role>,
     /// Whether the catalog must be compared.
     pub changed: bool,
+    /// Whether code may have run that a grant allows.
+    pub ran_code: bool,
 }
 
 impl Acting {
@@ -105,6 +107,7 @@ impl Acting {
                 Made::NotYet | Made::Unavailable => None,
             },
             changed: self.changed,
+            ran_code: self.runs_code,
         }
     }
 

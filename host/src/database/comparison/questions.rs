@@ -6,7 +6,7 @@ use super::Key;
 use super::catalogs::{Address, CATALOGS, Catalog};
 
 /// Which session asks.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Side {
     /// The one that made the changes: new versions of rows are no older than its transaction.
     Ours,
@@ -14,18 +14,24 @@ pub(super) enum Side {
     Theirs,
 }
 
-/// The question for the keys of all rows that may have been changed, as `[[place, key], ..]`.
-pub(super) fn candidates(server: u32, superuser: bool, side: Side) -> String {
+/// The places of the catalogs that a release has and a login may read.
+pub(super) fn places(server: u32, superuser: bool) -> BTreeSet<usize> {
+    let known = CATALOGS.iter().enumerate().filter(|(_, catalog)| {
+        catalog.since <= server && catalog.superuser.is_none_or(|wanted| wanted == superuser)
+    });
+    known.map(|(place, _)| place).collect()
+}
+
+/// The question for the keys of all rows of these catalogs that may have been changed, as `[[place, key], ..]`.
+pub(super) fn candidates(places: &BTreeSet<usize>, side: Side) -> String {
     // age() counts back from the transaction's own id where it has one; ids of its savepoints are later
     let changed = match side {
         Side::Ours => "age(t.xmin) <= 0",
         Side::Theirs => "t.xmax <> '0'",
     };
-    let of_each: Vec<String> = CATALOGS
+    let of_each: Vec<String> = places
         .iter()
-        .enumerate()
-        .filter(|(_, catalog)| catalog.since <= server)
-        .filter(|(_, catalog)| catalog.superuser.is_none_or(|wanted| wanted == superuser))
+        .filter_map(|place| Some((place, CATALOGS.get(*place)?)))
         .map(|(place, catalog)| {
             let Catalog { table, key, filter, content, .. } = catalog;
             if catalog.whole {
@@ -126,6 +132,7 @@ mod tests {
 
     #[test]
     fn each_question_is_for_the_release_and_the_login_that_it_is_asked_of() {
+        let candidates = |server, superuser, side| candidates(&places(server, superuser), side);
         let old = candidates(14, true, Side::Ours);
         assert!(!old.contains("pg_parameter_acl") && old.contains("pg_authid"));
         assert!(candidates(15, true, Side::Ours).contains("pg_parameter_acl"));
