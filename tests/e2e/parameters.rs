@@ -107,9 +107,9 @@ fn what_a_statement_cannot_take_is_refused() {
     fails(
         "many-parameters",
         &["65536"],
-        6,
-        "call-unsupported",
-        "at most 65535 parameters, not 65536",
+        7,
+        "denied",
+        "a statement takes at most 65535 parameters",
     );
     fails(
         "execute",

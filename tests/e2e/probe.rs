@@ -61,6 +61,11 @@ fn grants() -> Vec<String> {
     for verb in ["update", "delete"] {
         lines.extend(numbered("v").map(|table| format!("{verb} public.{table}")));
     }
+    let types = [
+        "citext", "cube", "even", "given", "hstore", "isbn", "ltree", "mood", "place", "positive",
+        "seg", "short", "span", "twice", "word",
+    ];
+    lines.extend(types.map(|name| format!("use-type public.{name}")));
     lines.extend(
         [
             "catalog",
@@ -76,6 +81,7 @@ fn grants() -> Vec<String> {
             "reference public.parent",
             "alter public.child: add-constraint, validate-constraint, drop-constraint",
             "use-sequence public.s",
+            "fires public.nothing()",
             "extension pg_trgm in ext",
             "call public.insert_one()",
             "call public.sly()",

@@ -68,7 +68,9 @@ fn assert_shown(database: &Database, answer: &Answer, shown: Option<&str>, what:
 #[test]
 fn every_type_arrives_as_psql_shows_it() {
     let database = Database::empty();
-    let types = types(&database);
+    // those that print the name of any object reach no guest
+    let types = types(&database).into_iter();
+    let types: Vec<_> = types.filter(|(name, _)| !name.starts_with("reg")).collect();
     let mut script = Script::default();
     for (number, (name, values)) in types.iter().enumerate() {
         let table = format!("public.v{number}");

@@ -36,12 +36,12 @@ const SETTINGS: &[(&str, &str)] = &[
     ("gin_fuzzy_search_limit", "0"),
     ("synchronize_seqscans", "off"),
     ("cursor_tuple_fraction", "1"),
-    // what definitions come to
+    // what definitions come to; where things are stored is the operator's, and not to be changed on the way
     ("check_function_bodies", "on"),
-    ("default_tablespace", "''"),
-    ("temp_tablespaces", "''"),
-    ("default_table_access_method", "heap"),
-    ("default_toast_compression", "pglz"),
+    ("default_tablespace", "DEFAULT"),
+    ("temp_tablespaces", "DEFAULT"),
+    ("default_table_access_method", "DEFAULT"),
+    ("default_toast_compression", "DEFAULT"),
     // how long anything may take
     ("statement_timeout", "0"),
     ("idle_in_transaction_session_timeout", "0"),
