@@ -13,7 +13,6 @@ mod sql;
 mod tree;
 
 use serde::de::DeserializeOwned;
-use serde::de::IgnoredAny;
 use tokio::sync::OnceCell;
 use tokio_postgres::Statement;
 
@@ -27,6 +26,8 @@ use crate::touched::Touched;
 pub(super) struct Lookups {
     touched: OnceCell<Statement>,
     effects: OnceCell<Statement>,
+    /// Set once the session has its temporary schema.
+    opened: OnceCell<()>,
 }
 
 /// Nested loops over indexes are all that these look-ups need; the estimates of the functions in them would
@@ -45,33 +46,11 @@ const OPEN_TEMPORARY: &str = "CREATE PROCEDURE pg_temp.wasmigrate_open() LANGUAG
 const MOST_ARGUMENTS: usize = 100;
 
 impl Session {
-    /// Makes the plans of the look-ups ahead, so that the first of a session costs what the others do. It takes
-    /// a short transaction of its own; run it while there is something else to wait for.
-    pub async fn warm_lookups(&self) -> Result<(), Failure> {
-        let done = async {
-            let begin =
-                format!("BEGIN; SET LOCAL search_path = pg_catalog, pg_temp; {OPEN_TEMPORARY}");
-            let server = self.server();
-            let (begun, touched, effects) = tokio::join!(
-                biased;
-                self.batch(&begin),
-                self.lookup(&self.lookups().touched, sql::touched),
-                self.lookup(&self.lookups().effects, || sql::effects(server)),
-            );
-            begun?;
-            let (touched, effects) = (touched?, effects?);
-            // a plan is made when it is first run, here on nothing
-            let (first, second) = tokio::join!(
-                biased;
-                self.aside::<IgnoredAny>(None, &touched, None),
-                self.aside::<IgnoredAny>(None, &effects, Some("[]")),
-            );
-            first.and(second).map(drop)
-        };
-        let done = done.await;
-        let end = self.batch(if done.is_ok() { "COMMIT" } else { "ROLLBACK" });
-        let ended = end.await;
-        done.and(ended)
+    /// Makes the session's temporary schema, in a transaction of its own where none is open: made in one of a
+    /// migration's, its commit would cost every plan of the session. Run it while there is something else to wait for.
+    pub async fn open_temporary(&self) -> Result<(), Failure> {
+        let open = async || self.batch(OPEN_TEMPORARY).await;
+        self.lookups().opened.get_or_try_init(open).await.copied()
     }
 
     /// The types of a statement's parameters, as SQL writes them. The server parses the statement, and refuses
@@ -104,18 +83,14 @@ impl Session {
         );
         // the line's end ends a comment of the statement
         let probe = format!("{head}{body}\n; END");
-        let lookup = match self.lookups().touched.get() {
-            Some(lookup) => lookup.clone(),
-            None => {
-                let (opened, lookup) = tokio::join!(
-                    biased;
-                    self.batch(OPEN_TEMPORARY),
-                    self.lookup(&self.lookups().touched, sql::touched),
-                );
-                opened?;
-                lookup?
-            }
-        };
+        // sent at once, answered in order
+        let (opened, lookup) = tokio::join!(
+            biased;
+            self.open_temporary(),
+            self.lookup(&self.lookups().touched, sql::touched),
+        );
+        opened?;
+        let lookup = lookup?;
         let found: answer::Answer =
             self.aside(Some(&probe), &lookup, None)
                 .await

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use super::grants::name::Name;
 use super::grants::{Grants, Kind, MAX_LINES, Need};
 use super::record::Record;
 use super::resolve::Resolution;
@@ -168,11 +169,23 @@ impl Guard {
         demand.needs.iter().filter(owned).cloned().collect()
     }
 
-    /// Whether the expressions of a query may be planned, though it is never run: what it reads does not count.
-    /// If so, whether they need anything else, a function or a type that is somebody's.
-    pub fn judge_expressions(&mut self, sql: &str) -> Result<bool, Refusal> {
+    /// Whether the expressions of a query over a table may be planned, though it is never run: what it reads of that
+    /// table does not count. If so, whether they need anything else, a function or a type that is somebody's.
+    pub fn judge_expressions(&mut self, sql: &str, table: (&str, &str)) -> Result<bool, Refusal> {
         let demand = self.demand(sql);
-        let needs = || demand.needs.iter().filter(|need| need.kind() != Kind::Read);
+        let of_table = |name: &Name| (name.schema.as_str(), name.name.as_str()) == table;
+        let counts = |need: &&Need| match need {
+            Need::Grant(grant) if grant.kind == Kind::Read => {
+                !grant.subject.name().is_some_and(of_table)
+            }
+            Need::Columns {
+                kind: Kind::Read,
+                table,
+                ..
+            } => !of_table(table),
+            _ => true,
+        };
+        let needs = || demand.needs.iter().filter(counts);
         self.hold(&demand.denied, needs().map(direct))?;
         self.record_text(sql, needs());
         Ok(needs().next().is_some())
@@ -276,6 +289,8 @@ mod tests {
     use crate::guard::grants::Grant;
     use crate::guard::resolve::Reached;
 
+    const A: (&str, &str) = ("public", "a");
+
     fn guard(lines: &[&str]) -> Guard {
         Guard::new(Grants::parse(lines.iter().copied()).unwrap())
     }
@@ -300,18 +315,19 @@ mod tests {
     fn a_planned_expression_needs_no_read_and_no_less_otherwise() {
         let mut guard = guard(&[]);
         assert_eq!(
-            guard.judge_expressions("SELECT (lower(x)) FROM ONLY public.a"),
+            guard.judge_expressions("SELECT (lower(x)) FROM ONLY public.a", A),
             Ok(false)
         );
         for sql in [
             "SELECT (pg_sleep(1)) FROM ONLY public.a",
+            "SELECT ((SELECT y FROM public.b)) FROM ONLY public.a",
             "SELECT (public.f(x)) FROM ONLY public.a",
         ] {
-            assert!(guard.judge_expressions(sql).is_err(), "{sql}");
+            assert!(guard.judge_expressions(sql, A).is_err(), "{sql}");
         }
         let mut calls = self::guard(&["call public.f(text)"]);
         let sql = "SELECT (public.f(x)) FROM ONLY public.a";
-        assert_eq!(calls.judge_expressions(sql), Ok(true));
+        assert_eq!(calls.judge_expressions(sql, A), Ok(true));
     }
 
     #[test]
@@ -329,7 +345,7 @@ mod tests {
         guard.name(&[named]);
         assert!(guard.open().is_empty());
         guard
-            .judge_expressions("SELECT (public.f(x)) FROM ONLY public.c")
+            .judge_expressions("SELECT (public.f(x)) FROM ONLY public.c", ("public", "c"))
             .unwrap();
         let needed = guard.recorded().needed();
         let lines: Vec<_> = needed.grants.iter().map(ToString::to_string).collect();

@@ -211,10 +211,13 @@ impl<'a> Workplace<'a> {
 async fn settle_in(work: &Session) -> Result<Backend> {
     // the server notices a dead client while a statement runs, and ends it; not every platform can
     let notice = "SET client_connection_check_interval = '500ms'";
-    let (patient, noticing, backend) = tokio::join!(
+    let (patient, noticing, backend, _) = tokio::join!(
+        biased;
         work.batch(PATIENT),
         work.batch(notice),
         locks::backend(work),
+        // who may not have one is told where it is needed
+        work.open_temporary(),
     );
     let failed =
         |failure: Failure| failure.error(Code::Internal, "failed to prepare the work session");

@@ -30,8 +30,10 @@ impl State {
             return compared.map_err(|failure| self.fault(&what, failure));
         }
         let mut runs_code = false;
-        for sql in specs.iter().filter_map(IndexSpec::probe) {
-            runs_code |= self.judge_expressions(&sql)?;
+        for spec in specs {
+            if let Some(sql) = spec.probe() {
+                runs_code |= self.judge_expressions(&sql, (&spec.schema, &spec.table))?;
+            }
         }
         // the guest's expressions are only planned, but planning may evaluate what is constant
         let tables = specs.iter().map(|spec| (&*spec.schema, &*spec.table));

@@ -120,15 +120,22 @@ impl State {
     pub(super) async fn admit_check(&mut self, sql: &str) -> Answer<()> {
         match self.admit(sql).await? {
             Class::Query => Ok(()),
-            _ => Err(Fault::denied("a check takes a query that only selects")),
+            _ => {
+                let refusal = Refusal {
+                    never: vec!["a check takes a query that only selects".to_owned()],
+                    missing: Vec::new(),
+                    granted: Vec::new(),
+                };
+                Err(self.refused(sql, &refusal))
+            }
         }
     }
 
     /// Whether the expressions of a query that is only planned are allowed; and whether they may run code that is
     /// not the server's own.
-    pub(super) fn judge_expressions(&mut self, sql: &str) -> Answer<bool> {
+    pub(super) fn judge_expressions(&mut self, sql: &str, table: (&str, &str)) -> Answer<bool> {
         self.meter.add_statement().map_err(Fault::limit)?;
-        match self.timed(|guard| guard.judge_expressions(sql))? {
+        match self.timed(|guard| guard.judge_expressions(sql, table))? {
             Ok(runs_code) => Ok(runs_code),
             Err(refusal) => Err(self.refused(sql, &refusal)),
         }

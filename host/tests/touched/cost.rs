@@ -75,7 +75,7 @@ fn each_look_up_is_one_round_trip() {
         wire.port
     );
     run(url, async |session| {
-        session.warm_lookups().await.unwrap();
+        session.open_temporary().await.unwrap();
         session
             .batch("BEGIN; SET LOCAL search_path = pg_catalog, pg_temp")
             .await

@@ -65,9 +65,6 @@ pub struct Attack {
     reason: String,
     /// Instead of a code: what the guest learns where the attack runs and comes to nothing.
     harmless: Option<Vec<String>>,
-    /// Whether the refusal is of a kind that is no finding.
-    #[serde(default)]
-    no_finding: bool,
 }
 
 fn few() -> String {
@@ -352,7 +349,7 @@ fn unrecorded(attack: &Attack, code: &str, session: &Other, last: &str) -> Optio
     if run[0].as_deref() != Some(code) {
         return Some(format!("the run is recorded as {:?}", run[0]));
     }
-    let refused = matches!(code, "denied" | "grant-denied") && !attack.no_finding;
+    let refused = matches!(code, "denied" | "grant-denied");
     let (Some(subject), Some(seen)) = (&run[1], &run[2]) else {
         return refused.then(|| "no finding is recorded".to_owned());
     };
