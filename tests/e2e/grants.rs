@@ -1,6 +1,7 @@
 //! Which grants SQL needs, as `grants` tells an author; and what the guard takes for granted of a server.
 
 mod component;
+mod lines;
 
 use std::io::Write as _;
 use std::process::Stdio;

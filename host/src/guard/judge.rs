@@ -84,8 +84,8 @@ pub struct Refusal {
 /// What is needed and not granted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
-    /// The need, as a reader knows it.
-    pub need: String,
+    /// The need.
+    pub need: Need,
     /// The line of a manifest that would grant it, where one is known.
     pub line: Option<String>,
     /// What leads to it, where the statement does not name it itself; escaped.
@@ -94,7 +94,7 @@ pub struct Missing {
 
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.need)?;
+        write!(f, "{}", self.need)?;
         match &self.way {
             Some(way) => write!(f, " (through {way})"),
             None => Ok(()),
@@ -253,7 +253,7 @@ impl Guard {
         let missing: Vec<_> = (needs.into_iter())
             .filter(|(need, _)| self.record.is_none() && !self.grants.allows(need))
             .map(|(need, way)| Missing {
-                need: need.to_string(),
+                need: need.clone(),
                 line: need.line(),
                 way: way.map(str::to_owned),
             })
@@ -302,7 +302,7 @@ mod tests {
         let refusal = guard.judge("DELETE FROM public.a WHERE x = 1").unwrap_err();
         let line = "delete public.a".to_owned();
         let missing = Missing {
-            need: line.clone(),
+            need: Need::Grant(Grant::parse(&line).unwrap()),
             line: Some(line),
             way: None,
         };

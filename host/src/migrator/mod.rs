@@ -372,5 +372,9 @@ fn verification_failed(migration: &Migration, error: Error) -> Error {
         Some(report) => failed.server(report.clone()),
         None => failed,
     };
-    failed.hint("mend what the findings name and run `wasmigrate verify`, or undo it with `wasmigrate down`")
+    // what is not granted, no finding is to be mended for
+    failed.hint(match (error.code(), error.hint_text()) {
+        (Code::GrantDenied, Some(hint)) => hint,
+        _ => "mend what the findings name and run `wasmigrate verify`, or undo it with `wasmigrate down`",
+    })
 }

@@ -22,7 +22,7 @@ impl State {
     /// What a statement is, if it may run. Every text of a guest's that the server will run passes here, before
     /// anything of it is run: its text is judged first, then what the server says of it.
     pub(super) async fn admit(&mut self, sql: &str) -> Answer<Class> {
-        let class = self.judge(sql)?;
+        let class = self.judge(sql).await?;
         self.name_what_is_open(sql).await?;
         match &class {
             Class::Change(change) => {
@@ -90,6 +90,20 @@ impl State {
         Ok(())
     }
 
+    /// What a text leaves open of what it is refused for, the catalog knows: the refusal then names the line.
+    async fn name_missing(&mut self, sql: &str, refusal: &mut Refusal) -> Answer<()> {
+        for missing in refusal.missing.iter_mut().take(MOST_SHOWN) {
+            if missing.line.is_none()
+                && let Some(grant) = self.named(sql, &missing.need).await?
+            {
+                missing.line = Some(grant.to_string());
+                missing.way = Some(missing.need.to_string());
+                missing.need = Need::Grant(grant);
+            }
+        }
+        Ok(())
+    }
+
     async fn named(&mut self, sql: &str, need: &Need) -> Answer<Option<Grant>> {
         let host = self.acting.as_host();
         let asking = self.session.named(need);
@@ -97,11 +111,14 @@ impl State {
         named.map_err(|failure| self.fault(sql, failure))
     }
 
-    fn judge(&mut self, sql: &str) -> Answer<Class> {
+    async fn judge(&mut self, sql: &str) -> Answer<Class> {
         self.meter.add_statement().map_err(Fault::limit)?;
         let class = match self.timed(|guard| guard.judge(sql))? {
             Ok(class) => class,
-            Err(refusal) => return Err(self.refused(sql, &refusal)),
+            Err(mut refusal) => {
+                self.name_missing(sql, &mut refusal).await?;
+                return Err(self.refused(sql, &refusal));
+            }
         };
         match &class {
             Class::Change(change)
