@@ -173,7 +173,8 @@ fn folder(grants: &str) -> PathBuf {
         change_manifest(&file_of(folder.path(), probe::VERSION), |manifest| {
             let (head, _) = manifest.split_once("[grants]").unwrap();
             let phases = ["up", "down", "verify"].map(|phase| format!("{phase} = {lines:?}\n"));
-            format!("{head}[grants]\n{}", phases.concat())
+            let limits = "[limits]\nwall-time = \"6s\"\n";
+            format!("{head}{limits}[grants]\n{}", phases.concat())
         });
         folder
     });
