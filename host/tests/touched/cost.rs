@@ -87,6 +87,9 @@ fn each_look_up_is_one_round_trip() {
             table: "a".into(),
             verb: Verb::Update(None),
         }];
+        // the first of a session is prepared
+        session.touches(sql, &types).await.unwrap();
+        session.effects(&writes).await.unwrap();
         for _ in 0..2 {
             let before = wire.turns();
             session.touches(sql, &types).await.unwrap();
