@@ -9,23 +9,32 @@
 mod answer;
 mod effects;
 mod parameters;
+mod plain;
 mod sql;
 mod tree;
+
+use std::sync::{Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
 use tokio_postgres::Statement;
+use tokio_postgres::types::ToSql;
 
 use super::failure::Failure;
 use super::qualified;
 use super::session::Session;
 use crate::touched::Touched;
+use plain::{Known, Plain, Probe};
 
 /// The look-ups of a session: their plans cost more than their runs.
 #[derive(Default)]
 pub(super) struct Lookups {
+    probe: OnceCell<Statement>,
+    names: OnceCell<Statement>,
     touched: OnceCell<Statement>,
+    plain_effects: OnceCell<Statement>,
     effects: OnceCell<Statement>,
+    known: Mutex<Known>,
     /// Set once the session has its temporary schema.
     opened: OnceCell<()>,
 }
@@ -87,25 +96,37 @@ impl Session {
         let (opened, lookup) = tokio::join!(
             biased;
             self.open_temporary(),
-            self.lookup(&self.lookups().touched, sql::touched),
+            self.lookup(&self.lookups().probe, sql::probe),
         );
         opened?;
         let lookup = lookup?;
-        let found: answer::Answer =
-            self.aside(Some(&probe), &lookup, None)
-                .await
-                .map_err(|failure| match failure {
-                    Failure::Server(mut refusal) => {
-                        let before = u32::try_from(head.chars().count()).unwrap_or(u32::MAX);
-                        refusal.position = refusal
-                            .position
-                            .and_then(|at| at.checked_sub(before))
-                            .filter(|at| *at > 0);
-                        Failure::Server(refusal)
-                    }
-                    failure => failure,
-                })?;
+        let seen = self.aside(Some(&probe), &lookup, &[]).await;
+        let seen: Probe = seen.map_err(|failure| placed(failure, &head))?;
+        if let Some(plain) = seen.plain()
+            && let Some(answer) = self.answer(plain).await?
+        {
+            return answer.read();
+        }
+        let lookup = self.lookup(&self.lookups().touched, sql::touched).await?;
+        let found: answer::Answer = self.aside(Some(&probe), &lookup, &[]).await?;
         found.read()
+    }
+
+    /// What a plain statement touches, if that can be told so. Names that the session has not met are asked for.
+    async fn answer(&self, plain: Plain) -> Result<Option<answer::Answer>, Failure> {
+        let known = || {
+            self.lookups()
+                .known
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        let unknown = known().unknown(&plain);
+        if let Some([functions, types]) = unknown {
+            let lookup = self.lookup(&self.lookups().names, sql::names).await?;
+            let more = self.aside(None, &lookup, &[&functions, &types]).await?;
+            known().add(more);
+        }
+        Ok(plain.answer(&known()))
     }
 
     /// A look-up's plan, made once a session.
@@ -123,7 +144,7 @@ impl Session {
         &self,
         probe: Option<&str>,
         lookup: &Statement,
-        param: Option<&str>,
+        params: &[&str],
     ) -> Result<T, Failure> {
         let client = &self.connection().client;
         let make = async {
@@ -133,12 +154,11 @@ impl Session {
                 None => Ok(()),
             }
         };
-        let look = async {
-            match &param {
-                Some(param) => client.query_opt(lookup, &[param]).await,
-                None => client.query_opt(lookup, &[]).await,
-            }
-        };
+        let params: Vec<&(dyn ToSql + Sync)> = params
+            .iter()
+            .map(|param| param as &(dyn ToSql + Sync))
+            .collect();
+        let look = client.query_opt(lookup, &params);
         // sent at once, answered in order
         let (open, made, row, back) =
             tokio::join!(biased; self.batch(ASIDE), make, look, self.batch(BACK));
@@ -151,8 +171,23 @@ impl Session {
         made?;
         let text: Option<String> = row?.map(|row| row.try_get(0)).transpose()?;
         back?;
-        serde_json::from_str(&text.unwrap_or_default()).map_err(|error| {
+        serde_json::from_str(text.as_deref().unwrap_or("null")).map_err(|error| {
             Failure::Unusable(format!("the catalog's answer is not understood: {error}"))
         })
+    }
+}
+
+/// The failure, with its place counted in the statement and not in the probe that begins with this.
+fn placed(failure: Failure, head: &str) -> Failure {
+    match failure {
+        Failure::Server(mut refusal) => {
+            let before = u32::try_from(head.chars().count()).unwrap_or(u32::MAX);
+            refusal.position = refusal
+                .position
+                .and_then(|at| at.checked_sub(before))
+                .filter(|at| *at > 0);
+            Failure::Server(refusal)
+        }
+        failure => failure,
     }
 }

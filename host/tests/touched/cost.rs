@@ -68,7 +68,7 @@ fn answer(mut from: UnixStream, mut to: TcpStream, answered: &AtomicBool) {
 }
 
 #[test]
-fn each_look_up_is_one_round_trip() {
+fn a_look_up_of_what_is_plain_is_one_round_trip() {
     let wire = Wire::open();
     let url = format!(
         "postgresql://postgres@127.0.0.1:{}/postgres?sslmode=disable",
@@ -80,11 +80,11 @@ fn each_look_up_is_one_round_trip() {
             .batch("BEGIN; SET LOCAL search_path = pg_catalog, pg_temp")
             .await
             .unwrap();
-        let sql = "UPDATE s.a SET note = $1 WHERE id = $2";
+        let sql = "UPDATE s.plain SET v = $1 WHERE id = $2";
         let types = session.parameter_types(sql).await.unwrap();
         let writes = [Write {
             schema: "s".into(),
-            table: "a".into(),
+            table: "plain".into(),
             verb: Verb::Update(None),
         }];
         // the first of a session is prepared

@@ -10,25 +10,28 @@ use crate::touched::{Access, Child, Columns, Function, Operator, Other, Relation
 
 #[derive(Deserialize)]
 pub(super) struct Answer {
-    trees: Option<Vec<(u32, String)>>,
-    relations: Option<Vec<FoundRelation>>,
-    named: Option<Vec<(u32, u32)>>,
-    functions: Option<Vec<(u32, Option<Function>)>>,
-    operators: Option<Vec<(u32, Option<Operator>)>>,
-    types: Option<Vec<(u32, Option<Type>)>>,
-    others: Option<Vec<(u32, Option<Other>)>>,
+    pub(super) trees: Option<Vec<(u32, String)>>,
+    pub(super) relations: Option<Vec<FoundRelation>>,
+    pub(super) named: Option<Vec<(u32, u32)>>,
+    pub(super) functions: Option<Vec<(u32, Option<Function>)>>,
+    pub(super) operators: Option<Vec<(u32, Option<Operator>)>>,
+    pub(super) types: Option<Vec<(u32, Option<Type>)>>,
+    pub(super) others: Option<Vec<(u32, Option<Other>)>>,
 }
 
 #[derive(Deserialize)]
-struct FoundRelation {
-    oid: u32,
-    schema: String,
-    name: String,
-    kind: char,
-    row_security: bool,
-    extension: Option<String>,
-    columns: Option<BTreeMap<i32, String>>,
-    children: Option<Vec<Child>>,
+pub(super) struct FoundRelation {
+    pub(super) oid: u32,
+    pub(super) schema: String,
+    pub(super) name: String,
+    pub(super) kind: char,
+    pub(super) row_security: bool,
+    pub(super) extension: Option<String>,
+    pub(super) columns: Option<BTreeMap<i32, String>>,
+    pub(super) children: Option<Vec<Child>>,
+    /// Whether a short look-up found that it has no children and is of no extension.
+    #[serde(default)]
+    pub(super) alone: bool,
 }
 
 fn untold(what: &str) -> Failure {
@@ -70,14 +73,13 @@ impl Answer {
         let mut inherits = BTreeSet::new();
         let trees = self.trees.unwrap_or_default();
         for (view, body) in &trees {
-            let (demands, statements) =
-                tree::read(body).ok_or_else(|| untold("a readable tree"))?;
-            if statements > 1 {
+            let tree = tree::read(body).ok_or_else(|| untold("a readable tree"))?;
+            if tree.statements > 1 {
                 return Err(Failure::Unusable(
                     "the text holds several statements".into(),
                 ));
             }
-            for demand in demands {
+            for demand in tree.demands {
                 if demand.relation == *view {
                     continue;
                 }

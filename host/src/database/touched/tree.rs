@@ -4,6 +4,8 @@
 //! it, so no name can look like a bracket or a field. Source: PostgreSQL, `src/backend/nodes/read.c` and
 //! `outfuncs.c`.
 
+use std::collections::BTreeSet;
+
 /// What a tree demands of one relation, as the server's own permission check reads it: up to version 15 from
 /// the range table entry, later from RTEPERMISSIONINFO.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -27,10 +29,28 @@ pub(super) const DELETE: u32 = 8;
 /// `FirstLowInvalidHeapAttributeNumber` in `src/include/access/sysattr.h`.
 const LOWEST_COLUMN: i32 = -7;
 
-/// The demands of a tree, and how many statements it holds.
-pub(super) fn read(tree: &str) -> Option<(Vec<Demand>, usize)> {
-    let mut demands = Vec::new();
-    let mut statements = 0;
+/// What a tree tells.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Tree {
+    /// What is demanded of relations.
+    pub(super) demands: Vec<Demand>,
+    /// How many statements it holds.
+    pub(super) statements: usize,
+    /// The oids of the relations in it.
+    pub(super) relations: BTreeSet<u32>,
+    /// The oids of the functions that are called, aggregates and window functions too, not those behind operators.
+    pub(super) functions: BTreeSet<u32>,
+    /// The oids of the types that something is made or read as.
+    pub(super) types: BTreeSet<u32>,
+    /// The oids of the types of its constants.
+    pub(super) constants: BTreeSet<u32>,
+    /// Whether a node of it makes or reads JSON.
+    pub(super) json: bool,
+}
+
+/// Reads a tree; nothing where it is not as the server writes it.
+pub(super) fn read(tree: &str) -> Option<Tree> {
+    let mut found = Tree::default();
     let mut open: Vec<Node<'_>> = Vec::new();
     let mut lists = 0_usize;
     let mut tokens = Tokens { rest: tree };
@@ -38,7 +58,8 @@ pub(super) fn read(tree: &str) -> Option<(Vec<Demand>, usize)> {
         match token {
             "{" => {
                 let label = tokens.next()?;
-                statements += usize::from(open.is_empty() && label == "QUERY");
+                found.statements += usize::from(open.is_empty() && label == "QUERY");
+                found.json |= label.starts_with("JSON");
                 open.push(Node {
                     lists,
                     ..Node::default()
@@ -47,7 +68,7 @@ pub(super) fn read(tree: &str) -> Option<(Vec<Demand>, usize)> {
             "}" => {
                 let node = open.pop()?;
                 if let (Some(relation), Some(required)) = (node.relation, node.required) {
-                    demands.push(Demand {
+                    found.demands.push(Demand {
                         relation,
                         required,
                         ..node.demand
@@ -58,12 +79,12 @@ pub(super) fn read(tree: &str) -> Option<(Vec<Demand>, usize)> {
             ")" => lists = lists.checked_sub(1)?,
             _ => {
                 if let Some(node) = open.last_mut() {
-                    node.take(token, lists)?;
+                    node.take(token, lists, &mut found)?;
                 }
             }
         }
     }
-    (open.is_empty() && lists == 0).then_some((demands, statements))
+    (open.is_empty() && lists == 0).then_some(found)
 }
 
 #[derive(Default)]
@@ -78,7 +99,7 @@ struct Node<'a> {
 
 impl<'a> Node<'a> {
     /// Nothing where the text is not as the server writes it.
-    fn take(&mut self, token: &'a str, lists: usize) -> Option<()> {
+    fn take(&mut self, token: &'a str, lists: usize, found: &mut Tree) -> Option<()> {
         if lists == self.lists && token.starts_with(':') {
             self.field = token;
             return Some(());
@@ -87,6 +108,7 @@ impl<'a> Node<'a> {
             ":relid" => {
                 // zero where the entry is no relation
                 self.relation = Some(token.parse().ok()?).filter(|oid| *oid != 0);
+                found.relations.extend(self.relation);
                 return Some(());
             }
             ":inh" => {
@@ -100,6 +122,13 @@ impl<'a> Node<'a> {
             ":selectedCols" => &mut self.demand.selected,
             ":insertedCols" => &mut self.demand.inserted,
             ":updatedCols" => &mut self.demand.updated,
+            ":funcid" | ":aggfnoid" | ":winfnoid" | ":tsmhandler" => {
+                return name(&mut found.functions, token);
+            }
+            ":resulttype" | ":paramtype" | ":typid" | ":coltypes" | ":funccoltypes" => {
+                return name(&mut found.types, token);
+            }
+            ":consttype" => return name(&mut found.constants, token),
             _ => return Some(()),
         };
         // (b 8 9), or <> where there is none
@@ -108,6 +137,14 @@ impl<'a> Node<'a> {
         }
         Some(())
     }
+}
+
+/// Adds an object, or one of a list as `(o 23 25)`; zero and `<>` are none.
+fn name(objects: &mut BTreeSet<u32>, token: &str) -> Option<()> {
+    if !matches!(token, "o" | "<>" | "0") {
+        objects.insert(token.parse().ok()?);
+    }
+    Some(())
 }
 
 struct Tokens<'a> {
@@ -151,13 +188,27 @@ mod tests {
         let tree = r"(({QUERY :rtable ({RTE :alias {ALIAS :aliasname x\}\ :relid\ 9 :colnames (:relid 7)} :rtekind 0
             :relid 5 :tablesample {T :args ({RTE :rtekind 0 :relid 6 :requiredPerms 2 :selectedCols (b 7)})}
             :requiredPerms 6 :selectedCols (b 8 10) :insertedCols (b) :updatedCols <>})}))";
-        let (demands, statements) = read(tree).unwrap();
-        assert_eq!(statements, 1);
-        let seen: Vec<_> = demands
+        let read = read(tree).unwrap();
+        assert_eq!(read.statements, 1);
+        assert_eq!(read.relations, BTreeSet::from([5, 6]));
+        let seen: Vec<_> = read
+            .demands
             .iter()
             .map(|d| (d.relation, d.required, d.selected.clone()))
             .collect();
         assert_eq!(seen, [(6, 2, vec![0]), (5, 6, vec![1, 3])]);
+    }
+
+    #[test]
+    fn objects_are_named_by_the_fields_that_hold_them() {
+        let tree = r"({QUERY :x {FUNCEXPR :funcid 870 :funcresulttype 9 :args ({CONST :consttype 25 :constvalue 4 [ 1 ]}
+            {AGGREF :aggfnoid 2147 :aggtranstype 7} {RELABELTYPE :resulttype 20000} {RTE :coltypes (o 23 1043)
+            :funccoltypes <> :relid 0 :name :funcid\ 4 } {JSONEXPR :typid 0})}})";
+        let read = read(tree).unwrap();
+        assert_eq!(read.functions, BTreeSet::from([870, 2147]));
+        assert_eq!(read.types, BTreeSet::from([23, 1043, 20000]));
+        assert_eq!(read.constants, BTreeSet::from([25]));
+        assert!(read.json && read.relations.is_empty());
     }
 
     #[test]
@@ -171,6 +222,9 @@ mod tests {
         ] {
             assert_eq!(read(text), None, "{text}");
         }
-        assert_eq!(read("({QUERY} {QUERY :x {QUERY}})").map(|r| r.1), Some(2));
+        assert_eq!(
+            read("({QUERY} {QUERY :x {QUERY}})").map(|t| t.statements),
+            Some(2)
+        );
     }
 }
