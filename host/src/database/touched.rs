@@ -31,6 +31,7 @@ use plain::{Known, Plain, Probe};
 pub(super) struct Lookups {
     probe: OnceCell<Statement>,
     names: OnceCell<Statement>,
+    operators: OnceCell<Statement>,
     touched: OnceCell<Statement>,
     plain_effects: OnceCell<Statement>,
     effects: OnceCell<Statement>,
@@ -126,7 +127,16 @@ impl Session {
             let more = self.aside(None, &lookup, &[&functions, &types]).await?;
             known().add(more);
         }
-        Ok(plain.answer(&known()))
+        let operators = match plain.operators() {
+            Some(oids) => {
+                let lookup = self
+                    .lookup(&self.lookups().operators, sql::operators)
+                    .await?;
+                self.aside(None, &lookup, &[&oids]).await?
+            }
+            None => Vec::new(),
+        };
+        Ok(plain.answer(&known(), operators))
     }
 
     /// A look-up's plan, made once a session.

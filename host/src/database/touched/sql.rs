@@ -61,7 +61,8 @@ pub(super) fn probe() -> String {
     let depends = "FROM pg_depend d WHERE d.classid = 1255 AND d.objid = p.oid AND d.refclassid";
     format!(
         "SELECT json_build_object('body', p.prosqlbody::text, \
-          'others', EXISTS (SELECT {depends} NOT IN (1259, 2615)), \
+          'others', EXISTS (SELECT {depends} NOT IN (1259, 2615, 2617)), \
+          'operators', ARRAY(SELECT d.refobjid::bigint {depends} = 2617), \
           'relations', (SELECT json_agg(json_build_object('oid', c.oid::bigint, 'schema', {c_schema}, \
               'name', c.relname, 'kind', c.relkind, 'row_security', c.relrowsecurity, \
               'alone', NOT c.relhassubclass AND NOT EXISTS (SELECT FROM pg_depend x \
@@ -71,6 +72,26 @@ pub(super) fn probe() -> String {
             FROM pg_class c WHERE c.oid = ANY (ARRAY(SELECT d.refobjid {depends} = 1259))))::text \
         FROM pg_proc p WHERE p.proname = '{PROBE}' AND p.pronamespace = pg_my_temp_schema()",
         c_schema = schema("c.relnamespace"),
+    )
+}
+
+/// An operator that is not the server's own.
+fn operator(object: &str, via: &str) -> String {
+    format!(
+        "(SELECT json_build_object('schema', {op_schema}, 'name', op.oprname, 'via', {via}, \
+            'extension', {op_extension}, 'function', {op_function}) \
+          FROM pg_operator op WHERE op.oid = {object})",
+        op_schema = schema("op.oprnamespace"),
+        op_extension = extension("2617", "op.oid"),
+        op_function = function("op.oprcode", "NULL"),
+    )
+}
+
+/// The operators with these oids, given as an array.
+pub(super) fn operators() -> String {
+    format!(
+        "SELECT json_agg({})::text FROM unnest($1::text::oid[]) AS o (oid)",
+        operator("o.oid", "NULL")
     )
 }
 
@@ -170,9 +191,7 @@ pub(super) fn touched() -> String {
             FROM pg_class c WHERE c.oid = ANY (ARRAY(SELECT object FROM ref WHERE class = 1259))), \
           'named', (SELECT json_agg(json_build_array(via::bigint, object::bigint)) FROM ref WHERE class = 1259), \
           'functions', (SELECT json_agg(json_build_array(f.view::bigint, {function})) FROM found f WHERE f.class = 1255), \
-          'operators', (SELECT json_agg(json_build_array(f.view::bigint, (SELECT json_build_object( \
-              'schema', {op_schema}, 'name', op.oprname, 'via', f.reason, 'extension', {op_extension}, \
-              'function', {op_function}) FROM pg_operator op WHERE op.oid = f.object))) \
+          'operators', (SELECT json_agg(json_build_array(f.view::bigint, {operator})) \
             FROM found f WHERE f.class = 2617), \
           'types', (SELECT json_agg(json_build_array(f.view::bigint, (SELECT json_build_object( \
               'schema', {y_schema}, 'name', y.typname, 'kind', y.typtype, 'constant', f.constant, 'extension', {y_extension}) \
@@ -190,9 +209,7 @@ pub(super) fn touched() -> String {
         c_extension = extension("1259", "c.oid"),
         ch_schema = schema("ch.relnamespace"),
         function = function("f.object", "f.reason"),
-        op_schema = schema("op.oprnamespace"),
-        op_extension = extension("2617", "op.oid"),
-        op_function = function("op.oprcode", "NULL"),
+        operator = operator("f.object", "f.reason"),
         y_schema = schema("y.typnamespace"),
         y_extension = extension("1247", "y.oid"),
         extension = extension("f.class", "f.object"),
