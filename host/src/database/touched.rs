@@ -24,14 +24,14 @@ use super::failure::Failure;
 use super::qualified;
 use super::session::Session;
 use crate::touched::Touched;
-use plain::{Known, Plain, Probe};
+use plain::{Known, Objects, Plain, Probe};
 
 /// The look-ups of a session: their plans cost more than their runs.
 #[derive(Default)]
 pub(super) struct Lookups {
     probe: OnceCell<Statement>,
     names: OnceCell<Statement>,
-    operators: OnceCell<Statement>,
+    objects: OnceCell<Statement>,
     touched: OnceCell<Statement>,
     plain_effects: OnceCell<Statement>,
     effects: OnceCell<Statement>,
@@ -127,16 +127,15 @@ impl Session {
             let more = self.aside(None, &lookup, &[&functions, &types]).await?;
             known().add(more);
         }
-        let operators = match plain.operators() {
-            Some(oids) => {
-                let lookup = self
-                    .lookup(&self.lookups().operators, sql::operators)
-                    .await?;
-                self.aside(None, &lookup, &[&oids]).await?
+        let objects = match plain.objects() {
+            Some([operators, classes, oids]) => {
+                let lookup = self.lookup(&self.lookups().objects, sql::objects).await?;
+                self.aside(None, &lookup, &[&operators, &classes, &oids])
+                    .await?
             }
-            None => Vec::new(),
+            None => Objects::default(),
         };
-        Ok(plain.answer(&known(), operators))
+        Ok(plain.answer(&known(), objects))
     }
 
     /// A look-up's plan, made once a session.

@@ -56,13 +56,16 @@ fn function(object: &str, via: &str) -> String {
     )
 }
 
-/// What the probe's statement depends on itself; `alone` is a relation without children that is of no extension.
+/// What the probe's statement depends on itself; `deep` where on types or functions, which may lead further;
+/// `alone` is a relation without children that is of no extension.
 pub(super) fn probe() -> String {
     let depends = "FROM pg_depend d WHERE d.classid = 1255 AND d.objid = p.oid AND d.refclassid";
     format!(
         "SELECT json_build_object('body', p.prosqlbody::text, \
-          'others', EXISTS (SELECT {depends} NOT IN (1259, 2615, 2617)), \
+          'deep', EXISTS (SELECT {depends} IN (1247, 1255)), \
           'operators', ARRAY(SELECT d.refobjid::bigint {depends} = 2617), \
+          'others', (SELECT coalesce(json_agg(json_build_array(d.refclassid::bigint, d.refobjid::bigint)), '[]') \
+            {depends} NOT IN (1247, 1255, 1259, 2615, 2617)), \
           'relations', (SELECT json_agg(json_build_object('oid', c.oid::bigint, 'schema', {c_schema}, \
               'name', c.relname, 'kind', c.relkind, 'row_security', c.relrowsecurity, \
               'alone', NOT c.relhassubclass AND NOT EXISTS (SELECT FROM pg_depend x \
@@ -87,11 +90,24 @@ fn operator(object: &str, via: &str) -> String {
     )
 }
 
-/// The operators with these oids, given as an array.
-pub(super) fn operators() -> String {
+/// An object of another class.
+fn other(class: &str, object: &str) -> String {
     format!(
-        "SELECT json_agg({})::text FROM unnest($1::text::oid[]) AS o (oid)",
-        operator("o.oid", "NULL")
+        "(SELECT json_build_object('class', i.type, 'schema', i.schema, 'name', coalesce(i.name, i.identity), \
+            'extension', {extension}) FROM pg_identify_object({class}, {object}, 0) AS i)",
+        extension = extension(class, object),
+    )
+}
+
+/// The operators with these oids, and other objects with these classes and oids, given as three arrays.
+pub(super) fn objects() -> String {
+    format!(
+        "SELECT json_build_object( \
+          'operators', (SELECT coalesce(json_agg({operator}), '[]') FROM unnest($1::text::oid[]) AS o (oid)), \
+          'others', (SELECT coalesce(json_agg({other}), '[]') \
+            FROM unnest($2::text::oid[], $3::text::oid[]) AS o (class, oid)))::text",
+        operator = operator("o.oid", "NULL"),
+        other = other("o.class", "o.oid"),
     )
 }
 
@@ -196,9 +212,7 @@ pub(super) fn touched() -> String {
           'types', (SELECT json_agg(json_build_array(f.view::bigint, (SELECT json_build_object( \
               'schema', {y_schema}, 'name', y.typname, 'kind', y.typtype, 'constant', f.constant, 'extension', {y_extension}) \
               FROM pg_type y WHERE y.oid = f.object))) FROM found f WHERE f.class = 1247), \
-          'others', (SELECT json_agg(json_build_array(f.view::bigint, (SELECT json_build_object( \
-              'class', i.type, 'schema', i.schema, 'name', coalesce(i.name, i.identity), \
-              'extension', {extension}) FROM pg_identify_object(f.class, f.object, 0) AS i))) \
+          'others', (SELECT json_agg(json_build_array(f.view::bigint, {other})) \
             FROM found f WHERE f.class NOT IN (1247, 1255, 1259, 2617)) \
         )::text",
         domain = type_label("t.object"),
@@ -212,7 +226,7 @@ pub(super) fn touched() -> String {
         operator = operator("f.object", "f.reason"),
         y_schema = schema("y.typnamespace"),
         y_extension = extension("1247", "y.oid"),
-        extension = extension("f.class", "f.object"),
+        other = other("f.class", "f.object"),
     )
 }
 
