@@ -97,7 +97,7 @@ impl Session {
         let (opened, lookup) = tokio::join!(
             biased;
             self.open_temporary(),
-            self.lookup(&self.lookups().probe, sql::probe),
+            self.lookup(&self.lookups().probe, sql::short::probe),
         );
         opened?;
         let lookup = lookup?;
@@ -123,13 +123,17 @@ impl Session {
         };
         let unknown = known().unknown(&plain);
         if let Some([functions, types]) = unknown {
-            let lookup = self.lookup(&self.lookups().names, sql::names).await?;
+            let lookup = self
+                .lookup(&self.lookups().names, sql::short::names)
+                .await?;
             let more = self.aside(None, &lookup, &[&functions, &types]).await?;
             known().add(more);
         }
         let objects = match plain.objects() {
             Some([operators, classes, oids]) => {
-                let lookup = self.lookup(&self.lookups().objects, sql::objects).await?;
+                let lookup = self
+                    .lookup(&self.lookups().objects, sql::short::objects)
+                    .await?;
                 self.aside(None, &lookup, &[&operators, &classes, &oids])
                     .await?
             }
