@@ -5,7 +5,10 @@ use crate::bindings::wasmigrate::migration::types::Relation;
 use crate::expr::Expr;
 use crate::ident::{self, Ident};
 use crate::key::{self, Key};
-use crate::{Column, Error, Mode, Result, Table, checks, execute, info, mode, params, progress};
+use crate::{
+    Column, Error, Mode, Result, Step, Table, checks, execute, execute_all, info, mode, params,
+    progress,
+};
 
 /// The definition of an index.
 ///
@@ -209,27 +212,28 @@ impl Index {
     /// # Errors
     /// When something else has its name, or the host or the server refuses.
     pub fn ensure(&self) -> Result<Ensured> {
-        match &checks::index_standings(std::slice::from_ref(self))?[..] {
-            [standing] => self.bring_about(standing),
-            _ => Err(Error::new("the host gave no standing for the index")),
-        }
-    }
-
-    fn bring_about(&self, standing: &Standing) -> Result<Ensured> {
-        let concurrently = mode() == Mode::Stepwise;
-        let ensured = match standing {
-            Standing::Equal => Ensured::Kept,
-            Standing::Absent => Ensured::Created,
-            Standing::Invalid => {
-                execute(self.drop_sql(concurrently), params![])?;
-                Ensured::Mended
-            }
-            Standing::Different(what) => return Err(self.taken(what)),
+        let [standing] = &checks::index_standings(std::slice::from_ref(self))?[..] else {
+            return Err(Error::new("the host gave no standing for the index"));
         };
-        if ensured != Ensured::Kept {
+        let needed = self.needed(standing)?;
+        let concurrently = mode() == Mode::Stepwise;
+        if needed == Ensured::Mended {
+            execute(self.drop_sql(concurrently), params![])?;
+        }
+        if needed != Ensured::Kept {
             execute(self.create_sql(concurrently), params![])?;
         }
-        Ok(ensured)
+        Ok(needed)
+    }
+
+    /// What must be done where the database stands so.
+    fn needed(&self, standing: &Standing) -> Result<Ensured> {
+        match standing {
+            Standing::Equal => Ok(Ensured::Kept),
+            Standing::Absent => Ok(Ensured::Created),
+            Standing::Invalid => Ok(Ensured::Mended),
+            Standing::Different(what) => Err(self.taken(what)),
+        }
     }
 
     /// Drops the index by its name if it is there, however it is defined by now; tells whether it was.
@@ -285,16 +289,27 @@ impl Index {
     /// As for `ensure`; the first one ends it.
     pub fn ensure_all(indexes: &[Self]) -> Result<()> {
         let mut standings = checks::index_standings(indexes)?.into_iter();
-        each(indexes, |index| {
-            let standing = standings.next().unwrap_or(Standing::Absent);
-            let what = match index.bring_about(&standing)? {
-                Ensured::Kept => "was there",
+        let concurrently = mode() == Mode::Stepwise;
+        let mut steps = Vec::new();
+        for index in indexes {
+            let name = &index.0.name;
+            let built = match index.needed(&standings.next().unwrap_or(Standing::Absent))? {
+                Ensured::Kept => {
+                    info!("index {name} was there");
+                    continue;
+                }
                 Ensured::Created => "is built",
-                Ensured::Mended => "was invalid and is built again",
+                Ensured::Mended => {
+                    let dropped = Step::new(index.drop_sql(concurrently));
+                    steps.push(dropped.note(format!("index {name} was invalid")));
+                    "is built again"
+                }
             };
-            info!("index {} {what}", index.0.name);
-            Ok(())
-        })
+            let create = Step::new(index.create_sql(concurrently));
+            steps.push(create.note(format!("index {name} {built}")));
+        }
+        execute_all(steps)?;
+        Ok(())
     }
 
     /// [`drop`](Self::drop) for each, the last one first, with a line in the log and the progress.

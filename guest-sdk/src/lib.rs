@@ -35,7 +35,7 @@
 //! - [`Migration`] and [`export!`]: the shape of a migration.
 //! - [`query`], [`query_one`], [`query_optional`], [`query_scalar`]: reading; [`Row`], [`FromRow`],
 //!   [`from_row!`] and [`FromCell`] make types of what was read.
-//! - [`execute`] with [`params!`], and [`CopyIn`] for many rows: writing.
+//! - [`execute`] with [`params!`], [`execute_all`] for many statements at once, and [`CopyIn`] for many rows: writing.
 //! - [`Table`], [`Column`], [`Ident`], [`Literal`]: names and texts that quote themselves.
 //! - [`Index`], [`ForeignKey`], [`Extension`], [`expr`]: things that a migration brings about, without SQL.
 //! - [`checks`]: asking and requiring.
@@ -76,7 +76,7 @@ mod value;
 pub use cell::{Cell, FromCell, Misfit};
 pub use copy::{CopyIn, CopyRow, CopyValue, Values};
 pub use error::{DatabaseError, Error, ErrorKind, Result};
-pub use execute::execute;
+pub use execute::{Step, execute, execute_all};
 pub use extension::{Extension, Installed};
 pub use foreign_key::{ForeignKey, KeyAction};
 pub use from_row::FromRow;

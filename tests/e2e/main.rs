@@ -34,6 +34,7 @@ mod requirements;
 mod role;
 mod rows;
 mod settings;
+mod steps;
 mod support;
 mod types;
 mod values;

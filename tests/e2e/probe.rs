@@ -77,6 +77,7 @@ fn grants() -> Vec<String> {
             "alter public.t: add-column",
             "drop table public.t",
             "create table public.v",
+            "insert public.v",
             "create table public.u",
             "reference public.parent",
             "alter public.child: add-constraint, validate-constraint, drop-constraint",

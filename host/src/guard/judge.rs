@@ -8,7 +8,7 @@ use super::grants::name::Name;
 use super::grants::{Grants, Kind, MAX_LINES, Need};
 use super::record::Record;
 use super::resolve::Resolution;
-use super::statement::{Class, Demand, Denial, required};
+use super::statement::{ChangeKind, Class, Demand, Denial, required};
 
 /// How many texts are remembered, and how long they may be in all, in bytes: a guest can make up as many as
 /// it likes.
@@ -167,6 +167,16 @@ impl Guard {
         let demand = self.demand(sql);
         let owned = |need: &&Need| matches!(need, Need::Owner { .. });
         demand.needs.iter().filter(owned).cloned().collect()
+    }
+
+    /// Whether the text of a command tells all that must be known before it runs, so that the server is asked nothing.
+    pub fn is_told_by_text(&mut self, sql: &str) -> bool {
+        let records = self.record.is_some();
+        let demand = self.demand(sql);
+        let command =
+            matches!(&demand.class, Class::Change(change) if change.kind != ChangeKind::Truncate);
+        let owned = |need: &Need| matches!(need, Need::Owner { .. });
+        command && !records && !demand.needs.iter().any(owned)
     }
 
     /// Whether the expressions of a query over a table may be planned, though it is never run: what it reads of that

@@ -111,6 +111,11 @@ impl Acting {
         }
     }
 
+    /// Whether a command can be sent as its owner without asking who that is.
+    pub(super) fn knows_owners(&self) -> bool {
+        self.owners.is_some()
+    }
+
     /// Whether the server judges the statements that run now by the phase's grants.
     pub(super) fn is_confined(&self) -> bool {
         self.confined

@@ -1,8 +1,17 @@
 //! The interface `execute`.
 
-use super::state::{Answer, State, values};
+use std::future::poll_fn;
+use std::task::Poll;
+
+use super::limits::Stop;
+use super::state::{Answer, Fault, State, values};
+use super::talk::{Level, cut};
 use super::wit::{execute, types};
+use crate::database::{Failure, Session, Value};
 use crate::guard::statement::Class;
+
+/// How many steps are on their way to the server at most.
+const MOST_SENT: usize = 64;
 
 impl execute::Host for State {
     async fn execute(
@@ -10,25 +19,117 @@ impl execute::Host for State {
         sql: String,
         params: Vec<types::Value>,
     ) -> wasmtime::Result<Result<u64, types::Error>> {
-        let answer = self.execute_statement(&sql, params).await;
+        let answer = self.execute_statement(sql, params).await;
+        self.answer(answer)
+    }
+
+    async fn execute_all(
+        &mut self,
+        steps: Vec<execute::Step>,
+    ) -> wasmtime::Result<Result<Vec<u64>, types::Error>> {
+        let answer = self.execute_steps(steps).await;
         self.answer(answer)
     }
 }
 
+/// A statement that may run, with what is sent ahead of it and behind it.
+struct Admitted {
+    class: Class,
+    sql: String,
+    params: Vec<Value>,
+    ahead: String,
+    behind: String,
+}
+
+impl Admitted {
+    async fn run(&self, session: &Session) -> Result<u64, Failure> {
+        let executed = session.execute(&self.sql, &self.params);
+        session.between(&self.ahead, executed, &self.behind).await
+    }
+}
+
 impl State {
-    async fn execute_statement(&mut self, sql: &str, params: Vec<types::Value>) -> Answer<u64> {
+    async fn execute_statement(&mut self, sql: String, params: Vec<types::Value>) -> Answer<u64> {
         self.ready_to_write()?;
-        let class = self.admit(sql).await?;
-        let ahead = self.ahead(&class).await?;
-        let behind = self.acting.behind(&class);
-        let params = values(params);
-        let executed = self.session.execute(sql, &params);
-        let affected = self.session.between(&ahead, executed, &behind).await;
-        let affected = affected.map_err(|failure| self.fault(sql, failure))?;
-        // of a SELECT the server tells how many rows it returned, which are not changed
-        if class != Class::Query {
-            self.rows_affected = self.rows_affected.saturating_add(affected);
+        let statement = self.admitted(sql, params).await?;
+        let rows = statement.run(&self.session).await;
+        self.counted(&statement, rows)
+    }
+
+    /// Sends as many at once as can be judged without knowing what the ones before have done.
+    async fn execute_steps(&mut self, steps: Vec<execute::Step>) -> Answer<Vec<u64>> {
+        self.ready_to_write()?;
+        let total = steps.len() as u64;
+        let mut affected = Vec::new();
+        let mut waiting = Vec::new();
+        for execute::Step { sql, params, note } in steps {
+            let alone = !self.is_told_by_text(&sql)?;
+            if alone || waiting.len() == MOST_SENT {
+                let sent = std::mem::take(&mut waiting);
+                self.send(sent, total, &mut affected).await?;
+            }
+            waiting.push((self.admitted(sql, params).await?, note));
         }
+        self.send(waiting, total, &mut affected).await?;
         Ok(affected)
+    }
+
+    async fn admitted(&mut self, sql: String, params: Vec<types::Value>) -> Answer<Admitted> {
+        let class = self.admit(&sql).await?;
+        Ok(Admitted {
+            ahead: self.ahead(&class).await?,
+            behind: self.acting.behind(&class),
+            params: values(params),
+            class,
+            sql,
+        })
+    }
+
+    fn counted(&mut self, statement: &Admitted, rows: Result<u64, Failure>) -> Answer<u64> {
+        let rows = rows.map_err(|failure| self.fault(&statement.sql, failure))?;
+        // of a SELECT the server tells how many rows it returned, which are not changed
+        if statement.class != Class::Query {
+            self.rows_affected = self.rows_affected.saturating_add(rows);
+        }
+        Ok(rows)
+    }
+
+    /// Sends the statements one behind the other, and waits for each.
+    async fn send(
+        &mut self,
+        statements: Vec<(Admitted, String)>,
+        total: u64,
+        affected: &mut Vec<u64>,
+    ) -> Answer<()> {
+        let mut sent = Vec::with_capacity(statements.len());
+        for (statement, _) in &statements {
+            let mut running = Box::pin(statement.run(&self.session));
+            // what is not asked for is not sent
+            let answer = poll_fn(|context| Poll::Ready(running.as_mut().poll(context))).await;
+            sent.push((running, answer));
+        }
+        let mut answers = Vec::with_capacity(sent.len());
+        for ((_, note), (running, answer)) in statements.iter().zip(sent) {
+            let answer = match answer {
+                Poll::Ready(answer) => answer,
+                Poll::Pending => running.await,
+            };
+            let failed = answer.is_err();
+            answers.push(answer);
+            if failed {
+                break;
+            }
+            if !note.is_empty() {
+                let noted = self.meter.add_log(note.len());
+                noted.map_err(|error| Fault::Stop(Stop::Failed(error)))?;
+                self.events.log(Level::Info, cut(note));
+            }
+            let done = affected.len() + answers.len();
+            self.events.progress(done as u64, total);
+        }
+        for ((statement, _), answer) in statements.iter().zip(answers) {
+            affected.push(self.counted(statement, answer)?);
+        }
+        Ok(())
     }
 }

@@ -133,6 +133,12 @@ impl State {
         }
     }
 
+    /// Whether a statement can be judged and sent before the ones ahead of it are done.
+    pub(super) fn is_told_by_text(&mut self, sql: &str) -> Answer<bool> {
+        let told = self.timed(|guard| guard.is_told_by_text(sql))?;
+        Ok(told && self.mode == Mode::Transactional && self.acting.knows_owners())
+    }
+
     /// Whether a check may run this query, which must only select.
     pub(super) async fn admit_check(&mut self, sql: &str) -> Answer<()> {
         match self.admit(sql).await? {

@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use wasmigrate_sdk::bindings::wasmigrate::migration::query as raw;
 use wasmigrate_sdk::prelude::*;
-use wasmigrate_sdk::{Error, Value};
+use wasmigrate_sdk::{Error, Step, Value, execute_all};
 
 use crate::answers::Answers;
 use crate::script::Args;
@@ -23,6 +23,16 @@ impl Open {
     pub fn step(&mut self, verb: &str, args: &Args, answers: &mut Answers) -> Result<()> {
         match verb {
             "execute" => answers.say(execute(args.text(0)?, &args.params(1)?)?),
+            // each argument is a statement, and its place its note
+            "execute-all" => {
+                let steps = (0..args.rest(0).len()).map(|place| {
+                    let note = format!("step {place} is done");
+                    Ok(Step::new(args.text(place)?).note(note))
+                });
+                for affected in execute_all(steps.collect::<Result<Vec<_>>>()?)? {
+                    answers.say(affected);
+                }
+            }
             // a script cannot hold a NUL
             "execute-nul" => answers.say(execute(args.text(0)?.replace('~', "\0"), &[])?),
             "query" => {
