@@ -26,6 +26,7 @@ mod history;
 mod lifecycle;
 mod output;
 mod parameters;
+mod plain;
 mod probe;
 mod processes;
 mod project;

@@ -154,6 +154,7 @@ impl Workplace<'_> {
 
     /// Compares the catalog with what the lock session sees, which knows nothing of this transaction: what no
     /// grant explains fails the run.
+    #[tracing::instrument(target = "wasmigrate::walls", level = "trace", skip_all)]
     async fn compare(&self, session: &Session, end: &End<'_>, ran_code: bool) -> Result<()> {
         let ledger = self.ledger()?;
         let granted = end.grants.iter().filter_map(|grant| match &grant.subject {

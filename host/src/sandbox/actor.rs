@@ -203,6 +203,7 @@ impl State {
 
     /// What the next statement needs ahead to run as the run role, which is made at the first call. Where
     /// none can be made, the login it is.
+    #[tracing::instrument(target = "wasmigrate::walls", level = "trace", skip_all)]
     pub(super) async fn as_run(&mut self) -> Answer<String> {
         if let Made::NotYet = self.acting.role {
             let host = self.acting.as_host();
@@ -242,6 +243,7 @@ impl State {
 
     /// What is needed ahead to plan a guest's expressions over tables, as [`State::as_reader`] for a query. Where they
     /// may run somebody's code, it is as the tables' owner: whoever makes an index of them runs it so too.
+    #[tracing::instrument(target = "wasmigrate::walls", level = "trace", skip_all)]
     pub(super) async fn as_planner(
         &mut self,
         tables: &BTreeSet<(&str, &str)>,
@@ -262,6 +264,7 @@ impl State {
     }
 
     /// All at once, at the first command of a transaction and after one that made, dropped or renamed.
+    #[tracing::instrument(target = "wasmigrate::walls", level = "trace", skip_all)]
     async fn look_up_owners(&mut self) -> Answer<()> {
         if self.acting.owners.is_some() {
             return Ok(());

@@ -21,6 +21,7 @@ const MOST_SHOWN: usize = 20;
 impl State {
     /// What a statement is, if it may run. Every text of a guest's that the server will run passes here, before
     /// anything of it is run: its text is judged first, then what the server says of it.
+    #[tracing::instrument(target = "wasmigrate::walls", level = "trace", skip_all)]
     pub(super) async fn admit(&mut self, sql: &str) -> Answer<Class> {
         let class = self.judge(sql).await?;
         self.name_what_is_open(sql).await?;
@@ -134,6 +135,7 @@ impl State {
     }
 
     /// Whether a statement can be judged and sent before the ones ahead of it are done.
+    #[tracing::instrument(target = "wasmigrate::walls", level = "trace", skip_all)]
     pub(super) fn is_told_by_text(&mut self, sql: &str) -> Answer<bool> {
         let told = self.timed(|guard| guard.is_told_by_text(sql))?;
         Ok(told && self.mode == Mode::Transactional && self.acting.knows_owners())
@@ -156,6 +158,7 @@ impl State {
 
     /// Whether the expressions of a query that is only planned are allowed; and whether they may run code that is
     /// not the server's own.
+    #[tracing::instrument(target = "wasmigrate::walls", level = "trace", skip_all)]
     pub(super) fn judge_expressions(&mut self, sql: &str, table: (&str, &str)) -> Answer<bool> {
         self.meter.add_statement().map_err(Fault::limit)?;
         match self.timed(|guard| guard.judge_expressions(sql, table))? {
@@ -173,6 +176,7 @@ impl State {
     }
 
     /// Whether the host's own checks may tell the guest what the catalog says.
+    #[tracing::instrument(target = "wasmigrate::walls", level = "trace", skip_all)]
     pub(super) fn judge_catalog(&mut self, question: &str) -> Answer<()> {
         self.meter.add_statement().map_err(Fault::limit)?;
         match self.guard.grants(Need::Grant(Grant::catalog())) {
