@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use support::{Place, begin, value};
 use wasmigrate::database::Session;
-use wasmigrate::database::comparison::{self, Change, Explained, How};
+use wasmigrate::database::comparison::{self, Change, Explained, How, Scope};
 use wasmigrate::database::role::{Entered, Privileges, TablePrivilege, Verb};
 
 const OBJECTS: &str = "
@@ -237,6 +237,33 @@ async fn what_came_with_something_says_with_what() {
             explained.contains(&Some(Explained::Type("public.mood".into()))),
             "{changes:?}"
         );
+    }
+}
+
+/// Nothing of a granted extension is read in full but itself; what came beside it is.
+#[tokio::test]
+async fn what_comes_with_a_granted_extension_is_left_out_to_its_last_member() {
+    let place = Place::with(OBJECTS).await;
+    let (work, other) = (place.superuser().await, place.superuser().await);
+    for extension in ["pg_trgm", "citext", "hstore"] {
+        begin(&work).await;
+        let sql = format!(
+            "CREATE EXTENSION {extension} SCHEMA public; CREATE FUNCTION public.beside() RETURNS integer \
+             LANGUAGE sql AS 'SELECT 1'"
+        );
+        work.batch(&sql).await.unwrap();
+        let scope = Scope {
+            beside: vec![extension],
+            ..Scope::default()
+        };
+        let changes = comparison::changes_in(&work, &other, &scope).await.unwrap();
+        let seen: Vec<String> = changes.iter().map(ToString::to_string).collect();
+        let expected = [
+            "function public.beside() is new".to_owned(),
+            format!("extension {extension} is new"),
+        ];
+        assert_eq!(seen, expected);
+        work.batch("ROLLBACK").await.unwrap();
     }
 }
 

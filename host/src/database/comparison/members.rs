@@ -11,11 +11,20 @@ use crate::database::session::Session;
 /// Objects as catalog and oid.
 type Members = BTreeSet<(String, String)>;
 
-/// The objects that belong to these extensions, as catalog and oid.
-const MEMBERS: &str = "SELECT json_agg(json_build_array(d.classid::regclass, d.objid::text))::text \
-    FROM pg_depend d WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' \
-      AND d.refobjid IN (SELECT x.oid FROM pg_extension x \
-        WHERE x.extname IN (SELECT json_array_elements_text($1::text::json)))";
+/// The objects that belong to these extensions, as catalog and oid, with those that belong to a member: the arrays
+/// of a type, a range's multirange, the operators and functions of an operator class or family.
+const MEMBERS: &str = "WITH member AS ( \
+      SELECT d.classid, d.objid FROM pg_depend d \
+      WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' \
+        AND d.refobjid IN (SELECT x.oid FROM pg_extension x \
+          WHERE x.extname IN (SELECT json_array_elements_text($1::text::json))) \
+    ) SELECT json_agg(json_build_array(classid::regclass, objid::text))::text FROM ( \
+      SELECT classid, objid FROM member \
+     UNION SELECT d.classid, d.objid FROM member m \
+        JOIN pg_depend d ON d.refclassid = m.classid AND d.refobjid = m.objid \
+      WHERE d.deptype = 'i' AND d.classid = 'pg_type'::regclass AND m.classid = 'pg_type'::regclass \
+        OR d.deptype IN ('i', 'a') AND d.classid IN ('pg_amop'::regclass, 'pg_amproc'::regclass) \
+          AND m.classid IN ('pg_opclass'::regclass, 'pg_opfamily'::regclass)) AS found";
 
 /// The members of these extensions that a session sees.
 pub(super) async fn of(session: &Session, extensions: &[&str]) -> Result<Members, Failure> {
