@@ -10,6 +10,8 @@
     clippy::print_stdout
 )]
 
+mod pairs;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,6 +22,7 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use cpu_time::ProcessTime;
 use criterion::{Criterion, SamplingMode};
 use futures_util::{SinkExt as _, TryStreamExt as _};
+use pairs::Pairs;
 use tokio::runtime::Runtime;
 use wasmigrate::database::address::Address;
 use wasmigrate::database::{Connection, Session};
@@ -30,6 +33,7 @@ use wasmigrate::migration::{Migration, Mode, Phase};
 use wasmigrate::sandbox::{self, Compiler, Events, Job, Level, Prepared, Verdict};
 
 const ROWS: u64 = 1_000_000;
+const ROUNDS: usize = 15;
 
 struct Silent;
 
@@ -203,11 +207,29 @@ fn main() {
     });
     group.finish();
     criterion.final_summary();
-    table();
+    table(&bench);
 }
 
-/// The ratios, from what criterion has written.
-fn table() {
+/// The ratios, from rounds in turns, and the time of a call, from what criterion has written.
+fn table(bench: &Bench) {
+    let runtime = &bench.runtime;
+    let scan = Pairs::measure(ROUNDS, || {
+        let native = timed(runtime, true, 1, async || bench.native_scan().await);
+        (
+            native,
+            timed(runtime, true, 1, async || bench.guest("scan").await),
+        )
+    });
+    let bulk = Pairs::measure(ROUNDS, || {
+        let native = timed(runtime, false, 1, async || bench.native_bulk().await);
+        (
+            native,
+            timed(runtime, false, 1, async || bench.guest("bulk").await),
+        )
+    });
+    println!("\n| 1,000,000 rows | native | guest | ratio |\n|---|---|---|---|");
+    println!("{}", scan.row("scan, client CPU"));
+    println!("{}", bulk.row("bulk write, wall"));
     // criterion writes below the target directory, or below the current one where it can't find that
     let folders = [
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "../target".into(), PathBuf::from),
@@ -225,21 +247,6 @@ fn table() {
         let estimates: serde_json::Value = serde_json::from_str(&text).ok()?;
         estimates.pointer("/median/point_estimate")?.as_f64()
     };
-    let row = |what: &str, of: &str| {
-        if let (Some(guest), Some(native)) = (
-            median(&format!("{of}-guest")),
-            median(&format!("{of}-native")),
-        ) {
-            let (guest_ms, native_ms) = (guest / 1e6, native / 1e6);
-            println!(
-                "| {what} | {native_ms:.0} ms | {guest_ms:.0} ms | {:.2} |",
-                guest / native
-            );
-        }
-    };
-    println!("\n| 1,000,000 rows | native | guest | ratio |\n|---|---|---|---|");
-    row("scan, client CPU", "scan");
-    row("bulk write, wall", "bulk");
     if let (Some(call), Some(nothing)) = (median("call"), median("nothing")) {
         println!(
             "\na call that does nothing: {:.0} ns",

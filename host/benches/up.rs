@@ -12,12 +12,15 @@
 #[path = "../../tests/e2e/plain.rs"]
 mod plain;
 
+mod pairs;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use pairs::Pairs;
 use tokio::runtime::Runtime;
 use tracing::span::{Attributes, Id};
 use tracing_subscriber::Layer;
@@ -196,11 +199,6 @@ fn timed(command: &mut Command) -> Duration {
     since.elapsed()
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 fn main() {
     let bench = Bench::new();
     let walls = Walls::default();
@@ -215,27 +213,13 @@ fn main() {
     ];
     bench.up();
     bench.walls(&walls);
-    println!(
-        "| the four at {ROWS} rows | psql | up | median of the pairs' ratios |\n|---|---|---|---|"
-    );
+    println!("| the four at {ROWS} rows | psql | up | ratio |\n|---|---|---|---|");
     for (name, program) in programs {
-        let pairs: Vec<(f64, f64)> = (0..PAIRS)
-            .map(|_| (bench.psql(&program).as_secs_f64(), bench.up().as_secs_f64()))
-            .collect();
-        let of = |side: fn(&(f64, f64)) -> f64| median(pairs.iter().map(side).collect());
-        println!(
-            "| {name} | {:.0} ms | {:.0} ms | {:.2} |",
-            of(|pair| pair.0 * 1e3),
-            of(|pair| pair.1 * 1e3),
-            of(|pair| pair.1 / pair.0)
-        );
+        let pairs = Pairs::measure(PAIRS, || (bench.psql(&program), bench.up()));
+        println!("{}", pairs.row(name));
     }
-    let runs: Vec<(Duration, Duration)> = (0..PAIRS).map(|_| bench.walls(&walls)).collect();
-    let of = |side: fn(&(Duration, Duration)) -> f64| median(runs.iter().map(side).collect());
-    println!(
-        "\nof {:.0} ms in one process the walls take {:.0} ms: {:.0} %",
-        of(|run| run.0.as_secs_f64() * 1e3),
-        of(|run| run.1.as_secs_f64() * 1e3),
-        of(|run| run.1.as_secs_f64() / run.0.as_secs_f64() * 100.0)
-    );
+    let walls = Pairs::measure(PAIRS, || bench.walls(&walls));
+    let (whole, part) = walls.milliseconds();
+    let share = walls.ratio() * 100.0;
+    println!("\nof {whole:.0} ms in one process the walls take {part:.0} ms: {share:.0} %");
 }
