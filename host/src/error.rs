@@ -106,7 +106,7 @@ codes! {
     CopyOpen "copy-open" 6
         "The migration made a call while its bulk write was open, or left it unfinished. Finish the write first.";
     VerificationFailed "verification-failed" 6
-        "The migration is applied and committed, but its `verify` found something missing. The findings say what; `wasmigrate down` undoes the migration.";
+        "The migration is applied and committed, but its `verify` found something missing or failed. The findings say what; `wasmigrate down` undoes the migration.";
 
     Denied "denied" 7
         "The migration asked for something that no migration may do: transaction and session control, roles and privileges, dynamic SQL, CASCADE, the system's own tables, and what the guard does not know. The run was rolled back; no grant can allow it.";
@@ -163,6 +163,15 @@ codes! {
 }
 
 impl Code {
+    /// The code of a verification that failed with this one: what was denied, over a limit or out of reach is called
+    /// so there too.
+    pub fn of_verification(self) -> Code {
+        match self.exit() {
+            6 => Code::VerificationFailed,
+            _ => self,
+        }
+    }
+
     /// The code of that name.
     pub fn from_name(name: &str) -> Option<Code> {
         Code::ALL.iter().copied().find(|code| code.name() == name)

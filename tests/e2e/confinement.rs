@@ -250,9 +250,7 @@ fn verify_cannot_write() {
     let database = Database::white_cross(20, 0);
     let folder = alone("writes-in-verify");
     let before = state(&database);
-    let ended = database
-        .run(folder.path(), &["up"])
-        .failed(6, "verification-failed");
+    let ended = database.run(folder.path(), &["up"]).failed(7, "denied");
     assert!(ended.stderr.contains("verify only reads"), "{ended:?}");
     assert_eq!(state(&database), before);
     // applied and committed all the same
@@ -262,7 +260,7 @@ fn verify_cannot_write() {
     );
     assert_eq!(last_run(&database), "committed");
     let verify = database.run(folder.path(), &["verify"]);
-    assert_eq!(verify.status, 6, "{verify:?}");
+    assert_eq!(verify.status, 7, "{verify:?}");
     assert_eq!(state(&database), before);
     database.run(folder.path(), &["down"]).ok();
     assert_eq!(state(&database), before);

@@ -105,7 +105,7 @@ fn verify_waits_as_long_as_it_is_told() {
     let other = Other::open(&database, lock);
     let args = ["verify", "--only", VERSIONS[0], "--lock-timeout", "50ms"];
     let verify = database.run(white_cross(), &args);
-    assert_eq!(verify.status, 6, "{verify:?}");
+    assert_eq!(verify.status, 8, "{verify:?}");
     assert!(verify.stdout.contains("error[contention]"), "{verify:?}");
     assert!(verify.stdout.contains("SQLSTATE: 55P03"), "{verify:?}");
     drop(other);

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use crate::cli::database::{Database, Locks, compiler};
 use crate::cli::{Context, block_on};
-use crate::error::{Code, Result};
+use crate::error::Result;
 use crate::migrator;
 use crate::report::{Telling, Verified, verified_text};
 use crate::source;
@@ -34,6 +34,12 @@ impl Args {
             &self.locks.options(),
             telling,
         ))?;
+        // of several the gravest, and these grow with it
+        let status = (outcomes
+            .iter()
+            .filter_map(|(_, outcome)| outcome.as_ref().err()))
+        .map(|error| error.code().of_verification().exit())
+        .max();
         let verified: Vec<Verified> = outcomes
             .into_iter()
             .map(|(ran, outcome)| Verified::new(ran, outcome))
@@ -44,11 +50,6 @@ impl Args {
                 true => "nothing to verify: no migration is applied".to_owned(),
                 false => verified_text(&verified),
             })?;
-        let met = verified.iter().all(Verified::is_verified);
-        Ok(if met {
-            0
-        } else {
-            Code::VerificationFailed.exit()
-        })
+        Ok(status.unwrap_or(0))
     }
 }

@@ -363,7 +363,8 @@ fn verification_failed(migration: &Migration, error: Error) -> Error {
         migration.version(),
         migration.name()
     );
-    let failed = Error::new(Code::VerificationFailed, what).cause(error.message());
+    let code = error.code().of_verification();
+    let failed = Error::new(code, what).cause(error.message());
     let failed = error
         .causes()
         .iter()
@@ -372,9 +373,12 @@ fn verification_failed(migration: &Migration, error: Error) -> Error {
         Some(report) => failed.server(report.clone()),
         None => failed,
     };
-    // what is not granted, no finding is to be mended for
-    failed.hint(match (error.code(), error.hint_text()) {
-        (Code::GrantDenied, Some(hint)) => hint,
-        _ => "mend what the findings name and run `wasmigrate verify`, or undo it with `wasmigrate down`",
+    let mend = "mend what the findings name and run `wasmigrate verify`, or undo it with `wasmigrate down`";
+    let undo = "undo it with `wasmigrate down`, mend the migration and build it again";
+    // for what is denied or over a limit, no finding is to be mended
+    failed.hint(match (code, error.hint_text()) {
+        (Code::VerificationFailed, _) => mend,
+        (_, Some(hint)) => hint,
+        (_, None) => undo,
     })
 }

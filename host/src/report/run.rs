@@ -315,11 +315,6 @@ impl Verified {
             error: error.as_ref().map(error_json),
         }
     }
-
-    /// Whether everything was met.
-    pub fn is_verified(&self) -> bool {
-        self.verified
-    }
 }
 
 /// The findings of `verify`, a line each, and its errors.

@@ -317,12 +317,7 @@ fn tried(attack: &Attack, database: &Database, session: &Other, before: &State) 
     let name = attack.code.as_deref().unwrap();
     let code = Code::ALL.iter().find(|code| code.name() == name).unwrap();
     let verify = attack.phase == "verify";
-    let status = if verify {
-        Code::VerificationFailed
-    } else {
-        *code
-    }
-    .exit();
+    let status = code.exit();
     // what is wrong with a verification is data
     let shown = if verify { &ended.stdout } else { &ended.stderr };
     if ended.status != i32::from(status) || !shown.contains(&format!("error[{name}]")) {
