@@ -1,7 +1,8 @@
-//! Several statements given at once: they run in order, as each would alone.
+//! Many statements: several given at once run in order, as each would alone, and one that comes again and again is
+//! analysed once.
 
 use crate::probe::{self, Script};
-use crate::support::Database;
+use crate::support::{Database, server};
 
 const TABLE: &str =
     "CREATE TABLE public.t (n int); INSERT INTO public.t SELECT generate_series(1, 5)";
@@ -78,4 +79,22 @@ fn one_that_is_not_granted_stops_those_before_it() {
     let script = Script::default().up("execute-all", &steps);
     let ended = script.fails(&database, 7, "grant-denied", "analyze public.t");
     assert!(notes(&ended.stderr).is_empty(), "{ended:?}");
+}
+
+/// How often the server was asked what a statement touches, its log tells.
+#[test]
+fn a_statement_that_comes_again_is_analysed_once() {
+    let database = Database::empty();
+    database.sql(TABLE);
+    database.sql(&format!(
+        "ALTER DATABASE {} SET log_statement = 'ddl'",
+        database.name
+    ));
+    let sql = "UPDATE public.t SET n = n WHERE n = $1 AND 'the marked statement' <> ''";
+    let script = Script::default().up("repeat", &["10000", sql, "i:3"]);
+    assert_eq!(script.words(&database), [["10000"]]);
+    let log = server().log();
+    let asked =
+        |line: &&str| line.contains("wasmigrate_probe") && line.contains("the marked statement");
+    assert_eq!(log.lines().filter(asked).count(), 1);
 }

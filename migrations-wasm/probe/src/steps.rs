@@ -23,6 +23,16 @@ impl Open {
     pub fn step(&mut self, verb: &str, args: &Args, answers: &mut Answers) -> Result<()> {
         match verb {
             "execute" => answers.say(execute(args.text(0)?, &args.params(1)?)?),
+            // so many times, with these parameters
+            "repeat" => {
+                let times: u32 = args.text(0)?.parse().unwrap_or_default();
+                let params = args.params(2)?;
+                let mut affected = 0;
+                for _ in 0..times {
+                    affected += execute(args.text(1)?, &params)?;
+                }
+                answers.say(affected);
+            }
             // each argument is a statement, and its place its note
             "execute-all" => {
                 let steps = (0..args.rest(0).len()).map(|place| {
