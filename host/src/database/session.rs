@@ -180,6 +180,25 @@ impl Session {
         Ok(self.client().execute_typed(sql, &params).await?)
     }
 
+    /// Runs a statement that only selects to its end and tells how many rows it has; none of them leaves the server,
+    /// since a guest may ask for rows of any size. Source: PostgreSQL, MOVE.
+    pub async fn count(&self, sql: &str, params: &[Value]) -> Result<u64, Failure> {
+        let name = self.new_name();
+        let declare = format!("DECLARE {name} NO SCROLL CURSOR FOR {sql}");
+        let (moved, closed) = (format!("MOVE ALL FROM {name}"), format!("CLOSE {name}"));
+        // sent at once, answered in order
+        let (declared, moved, closed) = tokio::join!(
+            biased;
+            self.execute(&declare, params),
+            self.execute(&moved, &[]),
+            self.batch(&closed),
+        );
+        declared?;
+        let rows = moved?;
+        closed?;
+        Ok(rows)
+    }
+
     /// Runs one statement and returns the first value of its first row, which is text or JSON.
     pub async fn first_text(&self, sql: &str, params: &[Value]) -> Result<Option<String>, Failure> {
         let mut stream = pin!(self.stream(sql, params).await?);

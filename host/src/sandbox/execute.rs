@@ -43,8 +43,25 @@ struct Admitted {
 
 impl Admitted {
     async fn run(&self, session: &Session) -> Result<u64, Failure> {
-        let executed = session.execute(&self.sql, &self.params);
-        session.between(&self.ahead, executed, &self.behind).await
+        let Admitted {
+            sql,
+            params,
+            ahead,
+            behind,
+            class,
+        } = self;
+        match class {
+            Class::Query => {
+                session
+                    .between(ahead, session.count(sql, params), behind)
+                    .await
+            }
+            _ => {
+                session
+                    .between(ahead, session.execute(sql, params), behind)
+                    .await
+            }
+        }
     }
 }
 

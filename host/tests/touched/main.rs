@@ -5,6 +5,8 @@ mod cost;
 mod reached;
 mod resolved;
 mod set_off;
+#[path = "../support/wire.rs"]
+mod wire;
 
 use std::sync::LazyLock;
 
