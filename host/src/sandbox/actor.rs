@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use super::limits::Stop;
 use super::owners::{Owners, concerned, one_owner, outdates};
 use super::state::{Answer, Fault, State};
-use crate::database::Failure;
 use crate::database::role::{self, Actor, Entered, Owner, Privileges, Role};
+use crate::database::{Failure, Session};
 use crate::error::{Code, Error};
 use crate::guard::Held;
 use crate::guard::grants::{Action, Grant, Grants, Kind, Subject};
@@ -22,6 +22,9 @@ use crate::migration::Phase;
 const READ_ONLY: &str = "SAVEPOINT wasmigrate_check; SET TRANSACTION READ ONLY; SELECT 1";
 /// Makes it as it was. A cursor stays where a FETCH has left it.
 pub(super) const READ_WRITE: &str = "ROLLBACK TO wasmigrate_check; RELEASE wasmigrate_check";
+
+/// What is asked, where a message names it.
+const OWNERS: &str = "the look-up of owners";
 
 /// As whom the statements of one phase run.
 pub struct Acting {
@@ -234,6 +237,18 @@ impl State {
         })
     }
 
+    /// Asks the server a question of the host's own, as the login.
+    pub(super) async fn ask<T>(
+        &mut self,
+        what: &str,
+        question: impl AsyncFnOnce(&Session) -> Result<T, Failure>,
+    ) -> Answer<T> {
+        let host = self.acting.as_host();
+        let asking = question(&self.session);
+        let answer = self.session.between(&host, asking, "").await;
+        answer.map_err(|failure| self.fault(what, failure))
+    }
+
     async fn as_owner_of(&mut self, change: &Change) -> Answer<String> {
         self.look_up_owners().await?;
         let owners = self.acting.owners.as_ref();
@@ -256,10 +271,9 @@ impl State {
             .iter()
             .map(|(schema, table)| (role::Kind::Relation, *schema, *table))
             .collect();
-        let host = self.acting.as_host();
-        let asking = self.session.owners(&asked);
-        let found = self.session.between(&host, asking, "").await;
-        let found = found.map_err(|failure| self.fault("the look-up of owners", failure))?;
+        let found = self
+            .ask(OWNERS, async |session| session.owners(&asked).await)
+            .await?;
         Ok(joined(self.acting.as_owner(one_owner(found)), READ_ONLY))
     }
 
@@ -276,10 +290,9 @@ impl State {
             .collect();
         let mut found = Vec::new();
         if !asked.is_empty() {
-            let host = self.acting.as_host();
-            let asking = self.session.owners(&asked);
-            let answered = self.session.between(&host, asking, "").await;
-            found = answered.map_err(|failure| self.fault("the look-up of owners", failure))?;
+            found = self
+                .ask(OWNERS, async |session| session.owners(&asked).await)
+                .await?;
         }
         self.acting.owners = Some(Owners::new(objects, found));
         Ok(())

@@ -6,34 +6,20 @@ use super::actor::READ_WRITE;
 use super::state::{Answer, Fault, State, excerpt, values};
 use super::talk::cut;
 use super::wit::{checks, types};
-use crate::database::{Expected, Failure, ForeignKeySpec, IndexSpec, IndexUse, label, quoted};
+use crate::database::{
+    Expected, Failure, ForeignKeySpec, IndexSpec, IndexUse, Session, label, quoted,
+};
 use crate::error::{Code, Error};
 use crate::finding::Finding;
 
 type Called<T> = wasmtime::Result<Result<T, types::Error>>;
 
-/// Asks the session something. The question's words stand for a statement in messages.
-macro_rules! ask {
-    ($state:ident, $question:literal, $asked:expr) => {{
-        let answer = match $state.ready_to_ask($question) {
-            Ok(()) => {
-                let host = $state.acting.as_host();
-                let asked = $state.session.between(&host, $asked, "").await;
-                asked.map_err(|failure| $state.fault($question, failure))
-            }
-            Err(fault) => Err(fault),
-        };
-        $state.answer(answer)
-    }};
-}
-
 impl checks::Host for State {
     async fn table_exists(&mut self, table: types::Relation) -> Called<bool> {
-        ask!(
-            self,
-            "the check of a table",
-            self.session.table_exists(&table.schema, &table.name)
-        )
+        self.asked("the check of a table", async |session| {
+            session.table_exists(&table.schema, &table.name).await
+        })
+        .await
     }
 
     async fn column(
@@ -41,11 +27,11 @@ impl checks::Host for State {
         table: types::Relation,
         name: String,
     ) -> Called<Option<checks::ColumnInfo>> {
-        let found = ask!(
-            self,
-            "the check of a column",
-            self.session.column(&table.schema, &table.name, &name)
-        )?;
+        let found = self
+            .asked("the check of a column", async |session| {
+                session.column(&table.schema, &table.name, &name).await
+            })
+            .await?;
         Ok(found.map(|column| {
             column.map(|column| checks::ColumnInfo {
                 type_name: column.type_name,
@@ -56,11 +42,11 @@ impl checks::Host for State {
     }
 
     async fn index(&mut self, name: types::Relation) -> Called<Option<checks::IndexInfo>> {
-        let found = ask!(
-            self,
-            "the check of an index",
-            self.session.index(&name.schema, &name.name)
-        )?;
+        let found = self
+            .asked("the check of an index", async |session| {
+                session.index(&name.schema, &name.name).await
+            })
+            .await?;
         Ok(found.map(|index| {
             index.map(|index| checks::IndexInfo {
                 table: types::Relation {
@@ -78,11 +64,11 @@ impl checks::Host for State {
         table: types::Relation,
         name: String,
     ) -> Called<Option<checks::ConstraintInfo>> {
-        let found = ask!(
-            self,
-            "the check of a constraint",
-            self.session.constraint(&table.schema, &table.name, &name)
-        )?;
+        let found = self
+            .asked("the check of a constraint", async |session| {
+                session.constraint(&table.schema, &table.name, &name).await
+            })
+            .await?;
         Ok(found.map(|constraint| {
             constraint.map(|constraint| checks::ConstraintInfo {
                 definition: constraint.definition,
@@ -92,11 +78,11 @@ impl checks::Host for State {
     }
 
     async fn extension(&mut self, name: String) -> Called<Option<checks::ExtensionInfo>> {
-        let found = ask!(
-            self,
-            "the check of an extension",
-            self.session.extension(&name)
-        )?;
+        let found = self
+            .asked("the check of an extension", async |session| {
+                session.extension(&name).await
+            })
+            .await?;
         Ok(found.map(|extension| {
             extension.map(|extension| checks::ExtensionInfo {
                 schema: extension.schema,
@@ -106,11 +92,10 @@ impl checks::Host for State {
     }
 
     async fn available_extension(&mut self, name: String) -> Called<Option<String>> {
-        ask!(
-            self,
-            "the check of an extension",
-            self.session.available_extension(&name)
-        )
+        self.asked("the check of an extension", async |session| {
+            session.available_extension(&name).await
+        })
+        .await
     }
 
     async fn index_standings(
@@ -306,6 +291,19 @@ impl State {
     pub(super) fn ready_to_ask(&mut self, question: &str) -> Answer<()> {
         self.ready()?;
         self.judge_catalog(question)
+    }
+
+    /// Asks the catalog something. The question's words stand for a statement in messages.
+    async fn asked<T>(
+        &mut self,
+        question: &str,
+        ask: impl AsyncFnOnce(&Session) -> Result<T, Failure>,
+    ) -> Called<T> {
+        let answer = match self.ready_to_ask(question) {
+            Ok(()) => self.ask(question, ask).await,
+            Err(fault) => Err(fault),
+        };
+        self.answer(answer)
     }
 
     /// What a check of the guest's SQL needs ahead; it ends with [`State::checked`].

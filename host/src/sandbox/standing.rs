@@ -3,7 +3,7 @@
 use super::state::{Answer, State};
 use super::wit::checks;
 use crate::database::{
-    Expected, ForeignKeySpec, IndexKey, IndexSpec, Lookup, Standing, Target, label,
+    Expected, ForeignKeySpec, IndexKey, IndexSpec, Lookup, Session, Standing, Target, label,
 };
 use crate::finding::Finding;
 
@@ -18,10 +18,8 @@ impl State {
             [spec] => format!("the check of index {}", spec.name),
             specs => format!("the check of {} indexes", specs.len()),
         };
-        let host = self.acting.as_host();
-        let finding = self.session.find_indexes(specs, expected);
-        let lookups = self.session.between(&host, finding, "").await;
-        let lookups = lookups.map_err(|failure| self.fault(&what, failure))?;
+        let find = async |session: &Session| session.find_indexes(specs, expected).await;
+        let lookups = self.ask(&what, find).await?;
         if lookups
             .iter()
             .all(|lookup| matches!(lookup, Lookup::Told(_)))
@@ -64,10 +62,8 @@ impl State {
         expected: Expected,
     ) -> Answer<Standing> {
         self.ready_to_ask("the check of a foreign key")?;
-        let host = self.acting.as_host();
-        let asking = self.session.foreign_key_standing(spec, expected);
-        let standing = self.session.between(&host, asking, "").await;
-        standing.map_err(|failure| self.fault("the check of a foreign key", failure))
+        let find = async |session: &Session| session.foreign_key_standing(spec, expected).await;
+        self.ask("the check of a foreign key", find).await
     }
 
     pub(super) fn stands(

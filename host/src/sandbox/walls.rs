@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::state::{Answer, Fault, State, excerpt};
 use super::talk::cut;
 use super::wit::types;
-use crate::database;
+use crate::database::{self, Session};
 use crate::error::{Code, Error};
 use crate::finding::Finding;
 use crate::guard::grants::{Grant, Need};
@@ -42,9 +42,7 @@ impl State {
     /// Asks the server what a statement touches and sets off, and holds that against the grants. The writes are
     /// those of a command, which no look-up can take; of any other statement the server tells them.
     async fn resolve(&mut self, sql: &str, writes: Vec<Write>) -> Answer<()> {
-        let host = self.acting.as_host();
-        let session = &self.session;
-        let asking = async {
+        let asking = async |session: &Session| {
             if !writes.is_empty() {
                 let effects = session.effects(&writes).await?;
                 return Ok(resolved(&Touched::default(), &effects));
@@ -54,18 +52,19 @@ impl State {
             let effects = session.effects(&touched.writes()).await?;
             Ok(resolved(&touched, &effects))
         };
-        let found = session.between(&host, asking, "").await;
-        let resolution = found.map_err(|failure| self.fault(sql, failure))?;
-        match self.timed(|guard| guard.judge_resolved(sql, &resolution))? {
-            Ok(()) => Ok(()),
-            Err(refusal) => Err(self.refused(sql, &refusal)),
-        }
+        let resolution = self.ask(sql, asking).await?;
+        let judged = self.timed(|guard| guard.judge_resolved(sql, &resolution))?;
+        judged.map_err(|refusal| self.refused(sql, &refusal))
     }
 
     /// Asks the server whose the indexes and statistics are that a command names, and holds that against the grants.
     async fn find_tables(&mut self, sql: &str) -> Answer<()> {
+        let belonging = self.guard.belonging(sql);
+        if belonging.is_empty() {
+            return Ok(());
+        }
         let mut resolution = Resolution::default();
-        for need in self.guard.belonging(sql) {
+        for need in belonging {
             // what does not exist is the server's to refuse
             if let Some(grant) = self.named(sql, &need).await? {
                 resolution.needs.push(Reached {
@@ -74,10 +73,8 @@ impl State {
                 });
             }
         }
-        match self.timed(|guard| guard.judge_resolved(sql, &resolution))? {
-            Ok(()) => Ok(()),
-            Err(refusal) => Err(self.refused(sql, &refusal)),
-        }
+        let judged = self.timed(|guard| guard.judge_resolved(sql, &resolution))?;
+        judged.map_err(|refusal| self.refused(sql, &refusal))
     }
 
     /// While needs are recorded, the catalog says what the text of this statement leaves open, as it is before
@@ -106,10 +103,8 @@ impl State {
     }
 
     async fn named(&mut self, sql: &str, need: &Need) -> Answer<Option<Grant>> {
-        let host = self.acting.as_host();
-        let asking = self.session.named(need);
-        let named = self.session.between(&host, asking, "").await;
-        named.map_err(|failure| self.fault(sql, failure))
+        self.ask(sql, async |session| session.named(need).await)
+            .await
     }
 
     async fn judge(&mut self, sql: &str) -> Answer<Class> {
@@ -161,10 +156,8 @@ impl State {
     #[tracing::instrument(target = "wasmigrate::walls", level = "trace", skip_all)]
     pub(super) fn judge_expressions(&mut self, sql: &str, table: (&str, &str)) -> Answer<bool> {
         self.meter.add_statement().map_err(Fault::limit)?;
-        match self.timed(|guard| guard.judge_expressions(sql, table))? {
-            Ok(runs_code) => Ok(runs_code),
-            Err(refusal) => Err(self.refused(sql, &refusal)),
-        }
+        let judged = self.timed(|guard| guard.judge_expressions(sql, table))?;
+        judged.map_err(|refusal| self.refused(sql, &refusal))
     }
 
     /// Counts the time that the guard takes as the guest's: a text of a megabyte takes seconds to analyse.
@@ -179,24 +172,19 @@ impl State {
     #[tracing::instrument(target = "wasmigrate::walls", level = "trace", skip_all)]
     pub(super) fn judge_catalog(&mut self, question: &str) -> Answer<()> {
         self.meter.add_statement().map_err(Fault::limit)?;
-        match self.guard.grants(Need::Grant(Grant::catalog())) {
-            Ok(()) => Ok(()),
-            Err(refusal) => Err(self.refused(question, &refusal)),
-        }
+        let judged = self.guard.grants(Need::Grant(Grant::catalog()));
+        judged.map_err(|refusal| self.refused(question, &refusal))
     }
 
     /// The server refused the run role what no grant gave it: a function's body or a trigger's, for example.
     pub(super) fn denied_by_server(&mut self, sql: &str, refusal: &database::Refusal) -> Fault {
         let phase = self.phase;
         let statement = excerpt(sql);
-        let clean = |text: &str| cut(text).replace('\0', "\u{fffd}");
-        self.findings.push(Finding {
-            kind: "grant",
-            subject: clean(&statement),
-            expected: format!("what {phase} is granted"),
-            seen: clean(&refusal.message),
-            met: false,
-        });
+        self.found(
+            &statement,
+            &format!("what {phase} is granted"),
+            &refusal.message,
+        );
         let what = format!("failed to run `{statement}`: it does more than {phase} is granted");
         let error = Error::new(Code::GrantDenied, what)
             .cause(&refusal.message)
@@ -206,6 +194,18 @@ impl State {
                  migration.toml and build it again"
             ));
         Fault::failed(error, types::Error::Denied(refusal.message.clone()))
+    }
+
+    /// Records what was refused, with texts that a guest had a part in.
+    fn found(&mut self, subject: &str, expected: &str, seen: &str) {
+        let clean = |text: &str| cut(text).replace('\0', "\u{fffd}");
+        self.findings.push(Finding {
+            kind: "grant",
+            subject: clean(subject),
+            expected: clean(expected),
+            seen: clean(seen),
+            met: false,
+        });
     }
 
     /// The guest is told; the operator sees the statement, what it needs, what was granted and what to do.
@@ -221,14 +221,8 @@ impl State {
                 all.len() - MOST_SHOWN
             ),
         };
-        let clean = |text: &str| cut(text).replace('\0', "\u{fffd}");
-        self.findings.push(Finding {
-            kind: "grant",
-            subject: clean(&statement),
-            expected: clean(&format!("granted in {phase}: {granted}")),
-            seen: clean(&refusal.to_string()),
-            met: false,
-        });
+        let expected = format!("granted in {phase}: {granted}");
+        self.found(&statement, &expected, &refusal.to_string());
         let answer = types::Error::Denied(refusal.to_string());
         if !refusal.never.is_empty() {
             let what = format!("failed to allow `{statement}`");
