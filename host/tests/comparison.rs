@@ -10,7 +10,7 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use support::{Place, begin, value};
 use wasmigrate::database::Session;
@@ -390,33 +390,5 @@ async fn the_least_login_sees_what_it_can_change() {
         let changes = after(&work, &other, &sql).await;
         assert_eq!(changes.len(), 1, "{changes:?}");
         assert_eq!(changes[0].class, class);
-    }
-}
-
-#[tokio::test]
-#[ignore = "measures"]
-async fn what_it_costs() {
-    let place = Place::with(OBJECTS).await;
-    let (work, other) = (place.superuser().await, place.superuser().await);
-    for sql in [
-        "CREATE INDEX ON public.logs (a)",
-        "ALTER TABLE public.logs ADD CONSTRAINT fk FOREIGN KEY (a) REFERENCES public.patients",
-        "CREATE EXTENSION pg_trgm SCHEMA public",
-    ] {
-        let mut times = Vec::new();
-        let mut count = 0;
-        for _ in 0..30 {
-            begin(&work).await;
-            work.batch(sql).await.unwrap();
-            let start = Instant::now();
-            count = seen(&work, &other).await.len();
-            times.push(start.elapsed());
-            work.batch("ROLLBACK").await.unwrap();
-        }
-        times.sort();
-        println!(
-            "{sql}: {count} changes, median {:?}, p90 {:?}",
-            times[15], times[27]
-        );
     }
 }

@@ -8,7 +8,7 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use support::role::{TABLES, allows, as_role, enter, tables};
 use support::{Place, begin, refusal, value};
@@ -163,53 +163,5 @@ async fn two_sessions_that_grant_on_one_table_contend() {
             assert!(matches!(entered.unwrap(), Entered::Role(_)));
         }
         second.batch("ROLLBACK").await.unwrap();
-    }
-}
-
-#[tokio::test]
-#[ignore = "measures"]
-async fn what_it_costs() {
-    let place = Place::with(TABLES).await;
-    let privileges = tables(&[
-        ("logs", Verb::Select, &[]),
-        ("logs", Verb::Delete, &[]),
-        ("patients", Verb::Select, &[]),
-        ("patients", Verb::Insert, &[]),
-        ("inner.t", Verb::Insert, &[]),
-        ("secret", Verb::Update, &["v"]),
-    ]);
-    for session in place.both().await {
-        let mut times: [Vec<Duration>; 4] = Default::default();
-        for _ in 0..100 {
-            begin(&session).await;
-            let start = Instant::now();
-            let role = enter(&session, &privileges).await;
-            times[0].push(start.elapsed());
-            let start = Instant::now();
-            let (a, b, c) = tokio::join!(biased;
-                session.act_as(Actor::Run(&role)),
-                session.execute("SELECT 1", &[]),
-                session.act_as(Actor::Host));
-            a.unwrap();
-            b.unwrap();
-            c.unwrap();
-            times[1].push(start.elapsed());
-            let start = Instant::now();
-            session.execute("SELECT 1", &[]).await.unwrap();
-            times[2].push(start.elapsed());
-            let start = Instant::now();
-            let (a, b) = tokio::join!(biased; session.settle_role(&role), session.drop_role(&role));
-            a.unwrap();
-            b.unwrap();
-            times[3].push(start.elapsed());
-            session.batch("COMMIT").await.unwrap();
-        }
-        for (what, times) in ["enter", "switch and back", "SELECT 1", "leave"]
-            .iter()
-            .zip(&mut times)
-        {
-            times.sort();
-            println!("{what}: median {:?}, p90 {:?}", times[50], times[90]);
-        }
     }
 }
