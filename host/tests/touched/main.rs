@@ -233,40 +233,36 @@ fn all_equal(rows: Vec<(String, Vec<String>, Vec<String>)>) {
 
 #[track_caller]
 fn reaches(table: &[(&str, &[&str])]) {
-    let rows = in_transaction(async |session| {
-        let mut rows = Vec::new();
-        for (sql, expected) in table {
-            let seen = match touches(session, sql).await {
-                Ok(touched) => lines(&touched),
-                Err(failure) => vec![failure.to_string()],
-            };
-            rows.push((
-                (*sql).to_owned(),
-                expected.iter().map(|&line| line.to_owned()).collect(),
-                seen,
-            ));
-        }
-        rows
+    each(table, async |session, sql| {
+        touches(session, sql).await.map(|touched| lines(&touched))
     });
-    all_equal(rows);
 }
 
 /// The effects of what a statement writes.
 #[track_caller]
 fn sets_off(table: &[(&str, &[&str])]) {
+    each(table, async |session, sql| {
+        let writes = writes(session, sql).await;
+        session
+            .effects(&writes)
+            .await
+            .map(|effects| effect_lines(&effects))
+    });
+}
+
+/// Asks about each statement of a table.
+#[track_caller]
+fn each(
+    table: &[(&str, &[&str])],
+    ask: impl AsyncFn(&Session, &str) -> Result<Vec<String>, Failure>,
+) {
     let rows = in_transaction(async |session| {
         let mut rows = Vec::new();
         for (sql, expected) in table {
-            let writes = writes(session, sql).await;
-            let seen = match session.effects(&writes).await {
-                Ok(effects) => effect_lines(&effects),
-                Err(failure) => vec![failure.to_string()],
-            };
-            rows.push((
-                (*sql).to_owned(),
-                expected.iter().map(|&line| line.to_owned()).collect(),
-                seen,
-            ));
+            let seen = ask(session, sql).await;
+            let seen = seen.unwrap_or_else(|failure| vec![failure.to_string()]);
+            let expected = expected.iter().map(|&line| line.to_owned()).collect();
+            rows.push(((*sql).to_owned(), expected, seen));
         }
         rows
     });
