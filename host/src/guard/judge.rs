@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::grants::name::Name;
 use super::grants::{Grants, Kind, MAX_LINES, Need};
 use super::record::Record;
-use super::resolve::Resolution;
+use super::resolve::{Reached, Resolution};
 use super::statement::{ChangeKind, Class, Demand, Denial, required};
 
 /// How many texts are remembered, and how long they may be in all, in bytes: a guest can make up as many as
@@ -183,31 +183,31 @@ impl Guard {
     /// table does not count. If so, whether they need anything else, a function or a type that is somebody's.
     pub fn judge_expressions(&mut self, sql: &str, table: (&str, &str)) -> Result<bool, Refusal> {
         let demand = self.demand(sql);
-        let of_table = |name: &Name| (name.schema.as_str(), name.name.as_str()) == table;
-        let counts = |need: &&Need| match need {
-            Need::Grant(grant) if grant.kind == Kind::Read => {
-                !grant.subject.name().is_some_and(of_table)
-            }
-            Need::Columns {
-                kind: Kind::Read,
-                table,
-                ..
-            } => !of_table(table),
-            _ => true,
-        };
-        let needs = || demand.needs.iter().filter(counts);
+        let needs = || demand.needs.iter().filter(|need| !reads(need, table));
         self.hold(&demand.denied, needs().map(direct))?;
         self.record_text(sql, needs());
+        Ok(needs().next().is_some())
+    }
+
+    /// The same of what the server has resolved such a query to. The text is not remembered: it may not run.
+    pub fn judge_resolved_expressions(
+        &mut self,
+        resolution: &Resolution,
+        table: (&str, &str),
+    ) -> Result<bool, Refusal> {
+        let counts = |reached: &&Reached| reached.way.is_some() || !reads(&reached.need, table);
+        let needs = || resolution.needs.iter().filter(counts);
+        self.hold(&resolution.denied, needs().map(Reached::parts))?;
+        if let Some(record) = &mut self.record {
+            record.server(needs().map(|reached| &reached.need));
+        }
         Ok(needs().next().is_some())
     }
 
     /// Whether a statement may run that the server has resolved to this. Where it may, the text is remembered.
     pub fn judge_resolved(&mut self, sql: &str, resolution: &Resolution) -> Result<(), Refusal> {
         let needs = resolution.needs.iter();
-        self.hold(
-            &resolution.denied,
-            needs.map(|reached| (&reached.need, reached.way.as_deref())),
-        )?;
+        self.hold(&resolution.denied, needs.map(Reached::parts))?;
         if let Some(record) = &mut self.record {
             record.server(resolution.needs.iter().map(|reached| &reached.need));
         }
@@ -293,11 +293,26 @@ fn direct(need: &Need) -> (&Need, Option<&str>) {
     (need, None)
 }
 
+/// Whether a need is to read of that table.
+fn reads(need: &Need, table: (&str, &str)) -> bool {
+    let of_table = |name: &Name| (name.schema.as_str(), name.name.as_str()) == table;
+    match need {
+        Need::Grant(grant) if grant.kind == Kind::Read => {
+            grant.subject.name().is_some_and(of_table)
+        }
+        Need::Columns {
+            kind: Kind::Read,
+            table,
+            ..
+        } => of_table(table),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::guard::grants::Grant;
-    use crate::guard::resolve::Reached;
 
     const A: (&str, &str) = ("public", "a");
 
@@ -338,6 +353,28 @@ mod tests {
         let mut calls = self::guard(&["call public.f(text)"]);
         let sql = "SELECT (public.f(x)) FROM ONLY public.a";
         assert_eq!(calls.judge_expressions(sql, A), Ok(true));
+    }
+
+    #[test]
+    fn what_the_server_says_of_a_planned_expression_counts_too() {
+        let resolution = |way: Option<&str>, line: &str| Resolution {
+            needs: vec![Reached {
+                need: Need::Grant(Grant::parse(line).unwrap()),
+                way: way.map(str::to_owned),
+            }],
+            denied: Vec::new(),
+        };
+        let mut guard = guard(&["call public.f(text)"]);
+        for (way, line, judged) in [
+            (None, "read public.a(x)", Some(false)),
+            (Some("view public.v"), "read public.a(x)", None),
+            (None, "read public.b(x)", None),
+            (None, "call public.f(text)", Some(true)),
+            (Some("cast"), "call public.f(integer)", None),
+        ] {
+            let found = guard.judge_resolved_expressions(&resolution(way, line), A);
+            assert_eq!(found.ok(), judged, "{line}");
+        }
     }
 
     #[test]

@@ -32,7 +32,8 @@ impl State {
         let mut runs_code = false;
         for spec in specs {
             if let Some(sql) = spec.probe() {
-                runs_code |= self.judge_expressions(&sql, (&spec.schema, &spec.table))?;
+                let table = (&*spec.schema, &*spec.table);
+                runs_code |= self.judge_expressions(&sql, table).await?;
             }
         }
         // the guest's expressions are only planned, but planning may evaluate what is constant

@@ -42,6 +42,14 @@ impl State {
     /// Asks the server what a statement touches and sets off, and holds that against the grants. The writes are
     /// those of a command, which no look-up can take; of any other statement the server tells them.
     async fn resolve(&mut self, sql: &str, writes: Vec<Write>) -> Answer<()> {
+        let resolution = self.look_up(sql, writes).await?;
+        match self.timed(|guard| guard.judge_resolved(sql, &resolution))? {
+            Ok(()) => Ok(()),
+            Err(refusal) => Err(self.refused(sql, &refusal)),
+        }
+    }
+
+    async fn look_up(&mut self, sql: &str, writes: Vec<Write>) -> Answer<Resolution> {
         let host = self.acting.as_host();
         let session = &self.session;
         let asking = async {
@@ -55,11 +63,7 @@ impl State {
             Ok(resolved(&touched, &effects))
         };
         let found = session.between(&host, asking, "").await;
-        let resolution = found.map_err(|failure| self.fault(sql, failure))?;
-        match self.timed(|guard| guard.judge_resolved(sql, &resolution))? {
-            Ok(()) => Ok(()),
-            Err(refusal) => Err(self.refused(sql, &refusal)),
-        }
+        found.map_err(|failure| self.fault(sql, failure))
     }
 
     /// Asks the server whose the indexes and statistics are that a command names, and holds that against the grants.
@@ -159,12 +163,22 @@ impl State {
     /// Whether the expressions of a query that is only planned are allowed; and whether they may run code that is
     /// not the server's own.
     #[tracing::instrument(target = "wasmigrate::walls", level = "trace", skip_all)]
-    pub(super) fn judge_expressions(&mut self, sql: &str, table: (&str, &str)) -> Answer<bool> {
+    pub(super) async fn judge_expressions(
+        &mut self,
+        sql: &str,
+        table: (&str, &str),
+    ) -> Answer<bool> {
         self.meter.add_statement().map_err(Fault::limit)?;
-        match self.timed(|guard| guard.judge_expressions(sql, table))? {
-            Ok(runs_code) => Ok(runs_code),
-            Err(refusal) => Err(self.refused(sql, &refusal)),
+        let mut runs_code = match self.timed(|guard| guard.judge_expressions(sql, table))? {
+            Ok(runs_code) => runs_code,
+            Err(refusal) => return Err(self.refused(sql, &refusal)),
+        };
+        let resolution = self.look_up(sql, Vec::new()).await?;
+        match self.timed(|guard| guard.judge_resolved_expressions(&resolution, table))? {
+            Ok(more) => runs_code |= more,
+            Err(refusal) => return Err(self.refused(sql, &refusal)),
         }
+        Ok(runs_code)
     }
 
     /// Counts the time that the guard takes as the guest's: a text of a megabyte takes seconds to analyse.
