@@ -23,3 +23,5 @@ mod run;
 mod support;
 #[path = "../e2e/walls.rs"]
 mod walls;
+#[path = "../e2e/ways.rs"]
+mod ways;
