@@ -8,7 +8,7 @@ mod run;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use run::{Attack, Group};
+use run::{Attack, FILES, attacks};
 
 use crate::support::root;
 
@@ -37,25 +37,19 @@ const COVERED: &[(&str, &[&str])] = &[
 /// Attacks of the first list on approvals, which are not built yet.
 const NOT_BUILT: &[&str] = &["W05", "W20", "W22"];
 
-/// The files of attacks; the first one holds the first list and all grants.
-const FILES: &[&str] = &["document", "queries", "writes", "definitions", "calls"];
-
-fn attacks(file: &str) -> Group {
-    let path = root().join(format!("tests/e2e/attacks/{file}.toml"));
-    let text = std::fs::read_to_string(path).unwrap();
-    toml::from_str(&text).unwrap_or_else(|error| panic!("{file}: {error}"))
-}
-
 #[track_caller]
 fn refused(file: &str) {
     let attacks = attacks(file).attacks;
     let is_open = |attack: &&Attack| OPEN.contains(&attack.id.as_str());
     let (open, closed): (Vec<_>, Vec<_>) = attacks.iter().partition(is_open);
     let (apart, together): (Vec<_>, Vec<_>) = closed.iter().partition(|attack| attack.is_apart());
-    let mut wrong = run::together(&together);
-    wrong.extend(apart.into_iter().flat_map(run::apart));
+    let mut wrong = run::together(&together, run::tried);
+    for attack in apart {
+        let found = run::apart(attack, |attacked| run::tried(attack, attacked));
+        wrong.extend(found.iter().map(|what| format!("{}: {what}", attack.id)));
+    }
     for attack in open {
-        if run::is_refused(attack) {
+        if run::apart(attack, |attacked| run::is_refused(attack, attacked)) {
             wrong.push(format!(
                 "{} is refused now: take it off the list",
                 attack.id

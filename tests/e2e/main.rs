@@ -39,3 +39,5 @@ mod steps;
 mod support;
 mod types;
 mod values;
+mod walls;
+mod ways;

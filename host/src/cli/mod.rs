@@ -10,6 +10,7 @@ use anstream::ColorChoice;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::error::{Code, Error, Result};
+use crate::guard::STATEMENT_WALL;
 use crate::project::{FILE, Project};
 use crate::report::{Screen, Talk, without_passwords};
 
@@ -154,6 +155,10 @@ impl Context {
 
 /// Parses the command line, runs the verb and shows what came of it.
 pub fn main() -> ExitCode {
+    if !STATEMENT_WALL {
+        let words = b"warning: THIS IS A TEST BUILD WITHOUT THE STATEMENT WALL, never use it on data that matters\n";
+        let _ = std::io::Write::write_all(&mut anstream::stderr().lock(), words);
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),

@@ -1,19 +1,28 @@
 //! The statements of one phase, held against its grants.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
 use super::grants::name::Name;
 use super::grants::{Grants, Kind, MAX_LINES, Need};
 use super::record::Record;
-use super::resolve::Resolution;
+use super::resolve::{Reached, Resolution};
 use super::statement::{ChangeKind, Class, Demand, Denial, required};
 
 /// How many texts are remembered, and how long they may be in all, in bytes: a guest can make up as many as
 /// it likes.
 const MOST_TEXTS: usize = 1000;
 const MOST_BYTES: usize = 4 * 1024 * 1024;
+
+#[cfg(all(feature = "without-statement-wall", not(debug_assertions)))]
+compile_error!(
+    "without-statement-wall is for tests: nothing that is released may be built with it"
+);
+
+/// Whether the text of a query or a change of rows is held to the grants. The tests alone switch it off, with the
+/// feature `without-statement-wall`, to see what the walls behind stop by themselves.
+pub const STATEMENT_WALL: bool = !cfg!(feature = "without-statement-wall");
 
 /// What the statements of a phase are held to.
 #[derive(Debug, Clone)]
@@ -157,7 +166,7 @@ impl Guard {
     /// Whether a statement may run, and what it is.
     pub fn judge(&mut self, sql: &str) -> Result<Class, Refusal> {
         let demand = self.demand(sql);
-        self.hold(&demand.denied, demand.needs.iter().map(direct))?;
+        self.hold_text(&demand, demand.needs.iter())?;
         self.record_text(sql, demand.needs.iter());
         Ok(demand.class.clone())
     }
@@ -183,31 +192,33 @@ impl Guard {
     /// table does not count. If so, whether they need anything else, a function or a type that is somebody's.
     pub fn judge_expressions(&mut self, sql: &str, table: (&str, &str)) -> Result<bool, Refusal> {
         let demand = self.demand(sql);
-        let of_table = |name: &Name| (name.schema.as_str(), name.name.as_str()) == table;
-        let counts = |need: &&Need| match need {
-            Need::Grant(grant) if grant.kind == Kind::Read => {
-                !grant.subject.name().is_some_and(of_table)
-            }
-            Need::Columns {
-                kind: Kind::Read,
-                table,
-                ..
-            } => !of_table(table),
-            _ => true,
-        };
-        let needs = || demand.needs.iter().filter(counts);
-        self.hold(&demand.denied, needs().map(direct))?;
+        let needs = || demand.needs.iter().filter(|need| !reads(need, table));
+        self.hold_text(&demand, needs())?;
         self.record_text(sql, needs());
+        Ok(needs().next().is_some())
+    }
+
+    /// The same of what the server has resolved such queries over these tables to. The text is not remembered: it
+    /// may not run.
+    pub fn judge_resolved_expressions(
+        &mut self,
+        resolution: &Resolution,
+        tables: &BTreeSet<(&str, &str)>,
+    ) -> Result<bool, Refusal> {
+        let of_table = |need: &Need| tables.iter().any(|table| reads(need, *table));
+        let counts = |reached: &&Reached| reached.way.is_some() || !of_table(&reached.need);
+        let needs = || resolution.needs.iter().filter(counts);
+        self.hold(&resolution.denied, needs().map(Reached::parts))?;
+        if let Some(record) = &mut self.record {
+            record.server(needs().map(|reached| &reached.need));
+        }
         Ok(needs().next().is_some())
     }
 
     /// Whether a statement may run that the server has resolved to this. Where it may, the text is remembered.
     pub fn judge_resolved(&mut self, sql: &str, resolution: &Resolution) -> Result<(), Refusal> {
         let needs = resolution.needs.iter();
-        self.hold(
-            &resolution.denied,
-            needs.map(|reached| (&reached.need, reached.way.as_deref())),
-        )?;
+        self.hold(&resolution.denied, needs.map(Reached::parts))?;
         if let Some(record) = &mut self.record {
             record.server(resolution.needs.iter().map(|reached| &reached.need));
         }
@@ -241,6 +252,18 @@ impl Guard {
             let resolved = self.resolved.texts.contains_key(sql);
             record.text(needs.filter(|need| !resolved || matches!(need, Need::Grant(_))));
         }
+    }
+
+    fn hold_text<'a>(
+        &self,
+        demand: &Demand,
+        needs: impl Iterator<Item = &'a Need>,
+    ) -> Result<(), Refusal> {
+        // what is a command, or not one statement, no wall behind would look at
+        if !STATEMENT_WALL && matches!(demand.class, Class::Query | Class::Write) {
+            return Ok(());
+        }
+        self.hold(&demand.denied, needs.map(|need| (need, None)))
     }
 
     fn hold<'a>(
@@ -288,16 +311,26 @@ impl Guard {
     }
 }
 
-/// A need that the text itself shows.
-fn direct(need: &Need) -> (&Need, Option<&str>) {
-    (need, None)
+/// Whether a need is to read of that table.
+fn reads(need: &Need, table: (&str, &str)) -> bool {
+    let of_table = |name: &Name| (name.schema.as_str(), name.name.as_str()) == table;
+    match need {
+        Need::Grant(grant) if grant.kind == Kind::Read => {
+            grant.subject.name().is_some_and(of_table)
+        }
+        Need::Columns {
+            kind: Kind::Read,
+            table,
+            ..
+        } => of_table(table),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::guard::grants::Grant;
-    use crate::guard::resolve::Reached;
 
     const A: (&str, &str) = ("public", "a");
 
@@ -338,6 +371,29 @@ mod tests {
         let mut calls = self::guard(&["call public.f(text)"]);
         let sql = "SELECT (public.f(x)) FROM ONLY public.a";
         assert_eq!(calls.judge_expressions(sql, A), Ok(true));
+    }
+
+    #[test]
+    fn what_the_server_says_of_a_planned_expression_counts_too() {
+        let resolution = |way: Option<&str>, line: &str| Resolution {
+            needs: vec![Reached {
+                need: Need::Grant(Grant::parse(line).unwrap()),
+                way: way.map(str::to_owned),
+            }],
+            denied: Vec::new(),
+        };
+        let mut guard = guard(&["call public.f(text)"]);
+        for (way, line, judged) in [
+            (None, "read public.a(x)", Some(false)),
+            (Some("view public.v"), "read public.a(x)", None),
+            (None, "read public.b(x)", None),
+            (None, "call public.f(text)", Some(true)),
+            (Some("cast"), "call public.f(integer)", None),
+        ] {
+            let found =
+                guard.judge_resolved_expressions(&resolution(way, line), &BTreeSet::from([A]));
+            assert_eq!(found.ok(), judged, "{line}");
+        }
     }
 
     #[test]

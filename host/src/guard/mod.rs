@@ -9,4 +9,4 @@ pub mod record;
 pub mod resolve;
 pub mod statement;
 
-pub use judge::{Guard, Held, Missing, Refusal};
+pub use judge::{Guard, Held, Missing, Refusal, STATEMENT_WALL};

@@ -57,6 +57,13 @@ pub struct Reached {
     pub way: Option<String>,
 }
 
+impl Reached {
+    /// Both.
+    pub fn parts(&self) -> (&Need, Option<&str>) {
+        (&self.need, self.way.as_deref())
+    }
+}
+
 /// Says what a statement needs that touches this and sets off that.
 pub fn resolved(touched: &Touched, effects: &Effects) -> Resolution {
     let mut found = Found::default();

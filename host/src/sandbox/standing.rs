@@ -27,12 +27,11 @@ impl State {
             let compared = self.session.compare_indexes(specs, lookups).await;
             return compared.map_err(|failure| self.fault(&what, failure));
         }
-        let mut runs_code = false;
-        for spec in specs {
-            if let Some(sql) = spec.probe() {
-                runs_code |= self.judge_expressions(&sql, (&spec.schema, &spec.table))?;
-            }
-        }
+        let probes: Vec<_> = specs
+            .iter()
+            .filter_map(|spec| Some((spec.probe()?, (&*spec.schema, &*spec.table))))
+            .collect();
+        let runs_code = self.admit_expressions(&probes).await?;
         // the guest's expressions are only planned, but planning may evaluate what is constant
         let tables = specs.iter().map(|spec| (&*spec.schema, &*spec.table));
         let ahead = self.as_planner(&tables.collect(), runs_code).await?;

@@ -15,6 +15,9 @@ use crate::guard::{Guard, Refusal};
 use crate::migration::Mode;
 use crate::touched::{Touched, Verb, Write};
 
+/// How many queries one look-up resolves: a text of many is stored as one tree.
+const MOST_TOGETHER: usize = 100;
+
 /// How many grants a refusal lists.
 const MOST_SHOWN: usize = 20;
 
@@ -42,6 +45,12 @@ impl State {
     /// Asks the server what a statement touches and sets off, and holds that against the grants. The writes are
     /// those of a command, which no look-up can take; of any other statement the server tells them.
     async fn resolve(&mut self, sql: &str, writes: Vec<Write>) -> Answer<()> {
+        let resolution = self.look_up(sql, writes).await?;
+        let judged = self.timed(|guard| guard.judge_resolved(sql, &resolution))?;
+        judged.map_err(|refusal| self.refused(sql, &refusal))
+    }
+
+    async fn look_up(&mut self, sql: &str, writes: Vec<Write>) -> Answer<Resolution> {
         let asking = async |session: &Session| {
             if !writes.is_empty() {
                 let effects = session.effects(&writes).await?;
@@ -52,9 +61,7 @@ impl State {
             let effects = session.effects(&touched.writes()).await?;
             Ok(resolved(&touched, &effects))
         };
-        let resolution = self.ask(sql, asking).await?;
-        let judged = self.timed(|guard| guard.judge_resolved(sql, &resolution))?;
-        judged.map_err(|refusal| self.refused(sql, &refusal))
+        self.ask(sql, asking).await
     }
 
     /// Asks the server whose the indexes and statistics are that a command names, and holds that against the grants.
@@ -151,13 +158,31 @@ impl State {
         }
     }
 
-    /// Whether the expressions of a query that is only planned are allowed; and whether they may run code that is
-    /// not the server's own.
+    /// Whether the expressions of queries that are only planned are allowed, each query over one table; and whether
+    /// they may run code that is not the server's own.
     #[tracing::instrument(target = "wasmigrate::walls", level = "trace", skip_all)]
-    pub(super) fn judge_expressions(&mut self, sql: &str, table: (&str, &str)) -> Answer<bool> {
-        self.meter.add_statement().map_err(Fault::limit)?;
-        let judged = self.timed(|guard| guard.judge_expressions(sql, table))?;
-        judged.map_err(|refusal| self.refused(sql, &refusal))
+    pub(super) async fn admit_expressions(
+        &mut self,
+        queries: &[(String, (&str, &str))],
+    ) -> Answer<bool> {
+        let mut runs_code = false;
+        for (sql, table) in queries {
+            self.meter.add_statement().map_err(Fault::limit)?;
+            let judged = self.timed(|guard| guard.judge_expressions(sql, *table))?;
+            runs_code |= judged.map_err(|refusal| self.refused(sql, &refusal))?;
+        }
+        // one look-up for many: the server keeps the select lists of sub-selects that it would never run
+        for queries in queries.chunks(MOST_TOGETHER) {
+            let list: Vec<_> =
+                (queries.iter().map(|(sql, _)| format!("EXISTS ({sql}\n)"))).collect();
+            let sql = format!("SELECT {}", list.join(", "));
+            let tables = queries.iter().map(|(_, table)| *table).collect();
+            let resolution = self.look_up(&sql, Vec::new()).await?;
+            let judged =
+                self.timed(|guard| guard.judge_resolved_expressions(&resolution, &tables))?;
+            runs_code |= judged.map_err(|refusal| self.refused(&sql, &refusal))?;
+        }
+        Ok(runs_code)
     }
 
     /// Counts the time that the guard takes as the guest's: a text of a megabyte takes seconds to analyse.

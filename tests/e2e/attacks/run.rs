@@ -15,10 +15,13 @@ use wasmigrate::error::Code;
 use crate::guests::{change_manifest, file_of};
 use crate::probe::{self, Script};
 use crate::processes::Other;
-use crate::support::{Database, Ended, only};
+use crate::support::{Database, Ended, only, root};
+
+/// The files of attacks; the first one holds the first list and all grants.
+pub const FILES: &[&str] = &["document", "queries", "writes", "definitions", "calls"];
 
 /// An attack that goes on for this long was not stopped; one that nothing stops yet need not go on for so long.
-const LONG: Duration = Duration::from_secs(20);
+pub const LONG: Duration = Duration::from_secs(20);
 const LONG_IF_OPEN: Duration = Duration::from_millis(1500);
 
 const FIXTURE: &str = include_str!("fixture.sql");
@@ -37,6 +40,13 @@ pub struct Group {
     pub grants: BTreeMap<String, Vec<String>>,
     /// The attacks.
     pub attacks: Vec<Attack>,
+}
+
+/// What a file of attacks holds.
+pub fn attacks(file: &str) -> Group {
+    let path = root().join(format!("tests/e2e/attacks/{file}.toml"));
+    let text = std::fs::read_to_string(path).unwrap();
+    toml::from_str(&text).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
 /// One attack.
@@ -59,7 +69,7 @@ pub struct Attack {
     /// What an administrator has done to the database `:database` before.
     prelude: Option<String>,
     /// The error's code.
-    code: Option<String>,
+    pub code: Option<String>,
     /// A word that the operator must see.
     #[serde(default)]
     reason: String,
@@ -81,7 +91,8 @@ impl Attack {
         self.prelude.is_some() || self.harmless.is_some() || self.phase != "up"
     }
 
-    fn steps(&self) -> Vec<Vec<String>> {
+    /// What the guest does: a verb with its arguments each.
+    pub fn steps(&self) -> Vec<Vec<String>> {
         let sql = self
             .sql
             .iter()
@@ -167,7 +178,7 @@ fn folder(grants: &str) -> PathBuf {
     let mut folders = FOLDERS.lock().unwrap();
     let folder = folders.entry(grants.to_owned()).or_insert_with(|| {
         let folder = only(probe::folder(), &[probe::VERSION]);
-        let sets = super::attacks("document").grants;
+        let sets = attacks("document").grants;
         let own = ["read public.probe_step", "insert public.probe_answer"].map(str::to_owned);
         let lines: Vec<_> = sets[grants].iter().chain(&own).collect();
         change_manifest(&file_of(folder.path(), probe::VERSION), |manifest| {
@@ -217,91 +228,102 @@ fn dumped(database: &Database) -> [String; 2] {
     [run("pg_dump", &["-s"]), run("pg_dumpall", &["-r"])]
 }
 
-/// A session beside the attack; to plan its question takes as long as to answer it.
-fn observer(database: &Database) -> Other {
-    let prepare = format!("PREPARE state AS {}", include_str!("state.sql"));
-    Other::open(database, &prepare)
+/// A database that is attacked.
+pub struct Attacked {
+    database: Database,
+    session: Other,
+    before: State,
 }
 
-/// Tries attacks one after the other on one database; what is not as it must be.
-pub fn together(attacks: &[&Attack]) -> Vec<String> {
+impl Attacked {
+    /// A session beside the attack sees how it is; to plan its question takes as long as to answer it.
+    fn new(database: Database) -> Self {
+        let prepare = format!("PREPARE state AS {}", include_str!("state.sql"));
+        let session = Other::open(&database, &prepare);
+        let before = session.run(STATE);
+        Attacked {
+            database,
+            session,
+            before,
+        }
+    }
+
+    /// Runs an attack to its end; none where it does not come.
+    pub fn run(&self, attack: &Attack, long: Duration) -> Option<Ended> {
+        let script = attack.script();
+        let written = format!("DELETE FROM public.probe_step; {}", script.sql());
+        self.session.run(&written);
+        ran(&self.database, attack, long)
+    }
+
+    /// What is not as before, save this.
+    pub fn changes(&self, but: &[&str]) -> Vec<String> {
+        differences(&self.before, &self.session.run(STATE), but)
+    }
+}
+
+/// Tries attacks one after the other on one database, each in this way; what is not as it must be.
+pub fn together(
+    attacks: &[&Attack],
+    mut tried: impl FnMut(&Attack, &Attacked) -> Vec<String>,
+) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut rest = attacks;
     // what one attack broke is not held against the next ones
     while !rest.is_empty() {
-        let database = copy();
-        let session = observer(&database);
-        let before = session.run(STATE);
-        let dumps = dumped(&database);
+        let attacked = Attacked::new(copy());
+        let dumps = dumped(&attacked.database);
         let mut whole = true;
         while let (true, [attack, others @ ..]) = (whole, rest) {
             rest = others;
-            let found = tried(attack, &database, &session, &before);
+            let found = tried(attack, &attacked);
             whole = !found.iter().any(|what| what.ends_with(CHANGED));
             if !found.is_empty() {
                 wrong.push(format!("{}: {}", attack.id, found.join("; ")));
             }
         }
-        if whole && dumped(&database) != dumps {
+        if whole && dumped(&attacked.database) != dumps {
             wrong.push("the dump of the schema or of the roles is not as before".to_owned());
         }
     }
     wrong
 }
 
-/// Tries one attack on a database of its own; what is not as it must be.
-pub fn apart(attack: &Attack) -> Vec<String> {
-    let found = on_its_own(attack, |database, session, before| {
-        tried(attack, database, session, before)
-    });
-    match &found[..] {
-        [] => Vec::new(),
-        found => vec![format!("{}: {}", attack.id, found.join("; "))],
-    }
-}
-
-/// Whether an attack is refused, in whatever words, and changes nothing.
-pub fn is_refused(attack: &Attack) -> bool {
-    on_its_own(attack, |database, session, before| {
-        write(attack, session);
-        let ended = ran(database, attack, LONG_IF_OPEN);
-        let refused = ended.is_some_and(|ended| ended.status != 0);
-        refused && differences(before, &session.run(STATE), &[]).is_empty()
-    })
-}
-
-fn on_its_own<T>(attack: &Attack, work: impl FnOnce(&Database, &Other, &State) -> T) -> T {
-    let database = copy();
-    let session = observer(&database);
+/// Tries one attack on a database of its own.
+pub fn apart<T>(attack: &Attack, work: impl FnOnce(&Attacked) -> T) -> T {
+    let mut attacked = Attacked::new(copy());
     if let Some(prelude) = &attack.prelude {
-        session.run(&prelude.replace(":database", &database.name));
+        let name = &attacked.database.name;
+        attacked.session.run(&prelude.replace(":database", name));
     }
     if attack.phase != "up" {
-        database.run(&folder(&attack.grants), &["up"]).ok();
+        let applied = attacked.database.run(&folder(&attack.grants), &["up"]);
+        applied.ok();
     }
-    let before = session.run(STATE);
-    let done = work(&database, &session, &before);
+    attacked.before = attacked.session.run(STATE);
+    let done = work(&attacked);
     // what nobody stopped may still run
-    session.run(
+    attacked.session.run(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE datname = current_database() AND pid <> pg_backend_pid()",
     );
     done
 }
 
-fn write(attack: &Attack, session: &Other) {
-    let script = attack.script();
-    session.run(&format!("DELETE FROM public.probe_step; {}", script.sql()));
+/// Whether an attack is refused, in whatever words, and changes nothing.
+pub fn is_refused(attack: &Attack, attacked: &Attacked) -> bool {
+    let ended = attacked.run(attack, LONG_IF_OPEN);
+    ended.is_some_and(|ended| ended.status != 0) && attacked.changes(&[]).is_empty()
 }
 
-fn tried(attack: &Attack, database: &Database, session: &Other, before: &State) -> Vec<String> {
-    write(attack, session);
+/// Tries an attack, which must be refused with the right words; what is not as it must be.
+pub fn tried(attack: &Attack, attacked: &Attacked) -> Vec<String> {
+    let session = &attacked.session;
     let last = "SELECT coalesce(max(id), 0) FROM wasmigrate.run";
     let last = session.run(last)[0][0].clone().unwrap();
-    let Some(ended) = ran(database, attack, LONG) else {
+    let Some(ended) = attacked.run(attack, LONG) else {
         return vec!["it was not stopped".to_owned()];
     };
-    let after = session.run(STATE);
     let mut wrong = Vec::new();
     if let Some(learned) = &attack.harmless {
         let answers =
@@ -311,7 +333,7 @@ fn tried(attack: &Attack, database: &Database, session: &Other, before: &State) 
             wrong.push(format!("it learned {answers:?}: {ended:?}"));
         }
         let but = ["public.probe_answer", "wasmigrate.migration"];
-        wrong.extend(differences(before, &after, &but));
+        wrong.extend(attacked.changes(&but));
         return wrong;
     }
     let name = attack.code.as_deref().unwrap();
@@ -325,7 +347,7 @@ fn tried(attack: &Attack, database: &Database, session: &Other, before: &State) 
     } else if attack.reason.is_empty() || !shown.contains(&attack.reason) {
         wrong.push(format!("no word of {:?}: {shown}", attack.reason));
     }
-    wrong.extend(differences(before, &after, &[]));
+    wrong.extend(attacked.changes(&[]));
     if !verify {
         wrong.extend(unrecorded(attack, name, session, &last));
     }
