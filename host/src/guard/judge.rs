@@ -1,19 +1,15 @@
 //! The statements of one phase, held against its grants.
 
-use std::collections::{BTreeSet, HashMap};
-use std::fmt;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::grants::name::Name;
 use super::grants::{Grants, Kind, MAX_LINES, Need};
+use super::memory::Memory;
 use super::record::Record;
+use super::refusal::{Missing, Refusal};
 use super::resolve::{Reached, Resolution};
 use super::statement::{ChangeKind, Class, Demand, Denial, required};
-
-/// How many texts are remembered, and how long they may be in all, in bytes: a guest can make up as many as
-/// it likes.
-const MOST_TEXTS: usize = 1000;
-const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 #[cfg(all(feature = "without-statement-wall", not(debug_assertions)))]
 compile_error!(
@@ -41,84 +37,6 @@ pub struct Guard {
     record: Option<Record>,
     seen: Memory<Arc<Demand>>,
     resolved: Memory<()>,
-}
-
-/// What is known of texts; all of it is forgotten where it would become too much.
-#[derive(Debug)]
-struct Memory<T> {
-    texts: HashMap<String, T>,
-    bytes: usize,
-}
-
-impl<T> Default for Memory<T> {
-    fn default() -> Self {
-        Memory {
-            texts: HashMap::new(),
-            bytes: 0,
-        }
-    }
-}
-
-impl<T> Memory<T> {
-    fn keep(&mut self, text: &str, known: T) {
-        if self.texts.contains_key(text) {
-            return;
-        }
-        if self.texts.len() >= MOST_TEXTS || self.bytes + text.len() > MOST_BYTES {
-            self.clear();
-        }
-        if text.len() <= MOST_BYTES {
-            self.bytes += text.len();
-            self.texts.insert(text.to_owned(), known);
-        }
-    }
-
-    fn clear(&mut self) {
-        self.texts.clear();
-        self.bytes = 0;
-    }
-}
-
-/// Why a statement may not run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// What nothing can allow; foreign text in it is escaped.
-    pub never: Vec<String>,
-    /// What is needed and not granted.
-    pub missing: Vec<Missing>,
-    /// All that the phase is granted.
-    pub granted: Vec<String>,
-}
-
-/// What is needed and not granted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Missing {
-    /// The need.
-    pub need: Need,
-    /// The line of a manifest that would grant it, where one is known.
-    pub line: Option<String>,
-    /// What leads to it, where the statement does not name it itself; escaped.
-    pub way: Option<String>,
-}
-
-impl fmt::Display for Missing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.need)?;
-        match &self.way {
-            Some(way) => write!(f, " (through {way})"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.never.is_empty() {
-            return f.write_str(&self.never.join("; "));
-        }
-        let missing: Vec<_> = self.missing.iter().map(Missing::to_string).collect();
-        write!(f, "not granted: {}", missing.join(", "))
-    }
 }
 
 impl Guard {
@@ -229,7 +147,7 @@ impl Guard {
     /// Whether a text was resolved and may run. The text alone decides: what types its parameters have is the
     /// server's word, and follows from the text and the catalog.
     pub fn is_resolved(&self, sql: &str) -> bool {
-        self.resolved.texts.contains_key(sql)
+        self.resolved.of(sql).is_some()
     }
 
     /// Forgets what was resolved, as after each change of definitions.
@@ -249,7 +167,7 @@ impl Guard {
     /// Records what a text needs that was judged. What is open in one that the server has resolved is answered.
     fn record_text<'a>(&mut self, sql: &str, needs: impl Iterator<Item = &'a Need>) {
         if let Some(record) = &mut self.record {
-            let resolved = self.resolved.texts.contains_key(sql);
+            let resolved = self.resolved.of(sql).is_some();
             record.text(needs.filter(|need| !resolved || matches!(need, Need::Grant(_))));
         }
     }
@@ -302,7 +220,7 @@ impl Guard {
     }
 
     fn demand(&mut self, sql: &str) -> Arc<Demand> {
-        if let Some(known) = self.seen.texts.get(sql) {
+        if let Some(known) = self.seen.of(sql) {
             return Arc::clone(known);
         }
         let demand = Arc::new(required(sql));
@@ -448,17 +366,12 @@ mod tests {
         assert_eq!(refused, 1);
     }
 
-    /// A guest can send as many texts as it likes: what is remembered of them stays small.
     #[test]
-    fn a_text_is_analysed_once_and_not_all_are_remembered() {
+    fn a_text_is_analysed_once() {
         let mut guard = guard(&["read public.a"]);
         let sql = "SELECT 1 FROM public.a";
         let first = guard.demand(sql);
         assert!(Arc::ptr_eq(&first, &guard.demand(sql)));
-        for number in 0..=MOST_TEXTS {
-            let _ = guard.judge(&format!("SELECT {number}"));
-        }
-        assert!(guard.seen.texts.len() <= MOST_TEXTS);
     }
 
     #[test]
@@ -488,9 +401,5 @@ mod tests {
         assert!(guard.is_resolved(sql));
         guard.forget_resolved();
         assert!(!guard.is_resolved(sql));
-        for number in 0..=MOST_TEXTS {
-            let _ = guard.judge_resolved(&format!("SELECT {number}"), &Resolution::default());
-        }
-        assert!(guard.resolved.texts.len() <= MOST_TEXTS);
     }
 }

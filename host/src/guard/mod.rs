@@ -5,8 +5,11 @@
 pub mod functions;
 pub mod grants;
 mod judge;
+mod memory;
 pub mod record;
+mod refusal;
 pub mod resolve;
 pub mod statement;
 
-pub use judge::{Guard, Held, Missing, Refusal, STATEMENT_WALL};
+pub use judge::{Guard, Held, STATEMENT_WALL};
+pub use refusal::{Missing, Refusal};

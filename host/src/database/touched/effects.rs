@@ -33,7 +33,10 @@ impl Session {
             return Ok(Effects::default());
         }
         let param = serde_json::json!(writes).to_string();
-        let lookup = (self.lookup(&self.lookups().plain_effects, sql::short::effects)).await?;
+        let lookup = (self.lookup(&self.lookups().plain_effects, || {
+            sql::short::EFFECTS.to_owned()
+        }))
+        .await?;
         let tables: Option<Vec<PlainTable>> = self.aside(None, &lookup, &[&param]).await?;
         let tables = tables.unwrap_or_default();
         if tables.len() == writes.len() && tables.iter().all(|table| table.plain) {

@@ -53,27 +53,23 @@ pub(in super::super) fn names() -> String {
 /// Writes to tables of which nothing follows, each with whether it is one: a table that stands alone, without
 /// rules and users' triggers, with nothing but the server's own in its defaults, constraints and indexes. The
 /// parameter is that of [`super::effects`].
-pub(in super::super) fn effects() -> String {
-    format!(
-        "SELECT json_agg(json_build_object('schema', s.nspname, 'name', c.relname, 'kind', c.relkind, \
-          'verb', i.item ->> 'verb', 'columns', i.item -> 'columns', 'row_security', c.relrowsecurity, \
-          'row_security_forced', c.relforcerowsecurity, 'partition', false, 'part', false, \
-          'plain', c.relkind = 'r' AND NOT c.relispartition AND NOT c.relhassubclass AND NOT c.relhasrules \
-            AND NOT EXISTS (SELECT FROM pg_trigger t WHERE c.relhastriggers AND t.tgrelid = c.oid \
-              AND (NOT t.tgisinternal OR t.tgparentid <> 0)) \
-            AND (i.item ->> 'verb' = 'insert' OR NOT EXISTS (SELECT FROM pg_trigger t \
-              JOIN pg_constraint f ON f.oid = t.tgconstraint \
-              WHERE c.relhastriggers AND t.tgrelid = c.oid AND f.confrelid = c.oid)) \
-            AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.atttypid >= 16384 \
-              AND (SELECT y.typtype FROM pg_type y WHERE y.oid = a.atttypid) <> 'e') \
-            AND NOT EXISTS (SELECT FROM pg_depend o JOIN pg_depend n ON n.classid = o.classid AND n.objid = o.objid \
-              WHERE o.refclassid = 1259 AND o.refobjid = c.oid AND o.classid IN (1259, 2604, 2606) \
-                AND (n.refclassid IN (1255, 2616, 2617) OR o.classid = 2604 AND n.refclassid = 1259 \
-                  AND n.refobjid <> c.oid)) \
-            AND NOT EXISTS (SELECT FROM pg_depend n WHERE n.classid = 1259 AND n.objid = c.oid \
-              AND n.refclassid IN (1255, 2616, 2617))))::text \
-        FROM json_array_elements($1::text::json) AS i (item) \
-          JOIN pg_namespace s ON s.nspname = (i.item ->> 'schema') \
-          JOIN pg_class c ON c.relnamespace = s.oid AND c.relname = (i.item ->> 'table')"
-    )
-}
+pub(in super::super) const EFFECTS: &str = "SELECT json_agg(json_build_object('schema', s.nspname, 'name', c.relname, 'kind', c.relkind, \
+      'verb', i.item ->> 'verb', 'columns', i.item -> 'columns', 'row_security', c.relrowsecurity, \
+      'row_security_forced', c.relforcerowsecurity, 'partition', false, 'part', false, \
+      'plain', c.relkind = 'r' AND NOT c.relispartition AND NOT c.relhassubclass AND NOT c.relhasrules \
+        AND NOT EXISTS (SELECT FROM pg_trigger t WHERE c.relhastriggers AND t.tgrelid = c.oid \
+          AND (NOT t.tgisinternal OR t.tgparentid <> 0)) \
+        AND (i.item ->> 'verb' = 'insert' OR NOT EXISTS (SELECT FROM pg_trigger t \
+          JOIN pg_constraint f ON f.oid = t.tgconstraint \
+          WHERE c.relhastriggers AND t.tgrelid = c.oid AND f.confrelid = c.oid)) \
+        AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.atttypid >= 16384 \
+          AND (SELECT y.typtype FROM pg_type y WHERE y.oid = a.atttypid) <> 'e') \
+        AND NOT EXISTS (SELECT FROM pg_depend o JOIN pg_depend n ON n.classid = o.classid AND n.objid = o.objid \
+          WHERE o.refclassid = 1259 AND o.refobjid = c.oid AND o.classid IN (1259, 2604, 2606) \
+            AND (n.refclassid IN (1255, 2616, 2617) OR o.classid = 2604 AND n.refclassid = 1259 \
+              AND n.refobjid <> c.oid)) \
+        AND NOT EXISTS (SELECT FROM pg_depend n WHERE n.classid = 1259 AND n.objid = c.oid \
+          AND n.refclassid IN (1255, 2616, 2617))))::text \
+    FROM json_array_elements($1::text::json) AS i (item) \
+      JOIN pg_namespace s ON s.nspname = (i.item ->> 'schema') \
+      JOIN pg_class c ON c.relnamespace = s.oid AND c.relname = (i.item ->> 'table')";
