@@ -120,6 +120,6 @@ fn each_attack_of_the_first_list_is_tried_once() {
     for test in COVERED.iter().flat_map(|(_, tests)| *tests) {
         let heads = ["#[test]\nfn", "#[test]\n    fn", "#[tokio::test]\nasync fn"];
         let is = |head: &&str| text.contains(&format!("{head} {test}()"));
-        assert!(heads.iter().any(|head| is(head)), "no test {test}");
+        assert!(heads.iter().any(is), "no test {test}");
     }
 }
