@@ -2,6 +2,7 @@
 //! operator class, which function of a name is there.
 
 use super::failure::Failure;
+use super::found::ANY_NAMED;
 use super::session::Session;
 use crate::guard::grants::name::{Ident, Name};
 use crate::guard::grants::signature::Signature;
@@ -58,6 +59,12 @@ impl Session {
             }
             Need::Columns { .. } | Need::ExtensionType { .. } => Ok(None),
         }
+    }
+
+    /// Whether there is a relation of any kind with that name.
+    pub async fn is_relation(&self, name: &Name) -> Result<bool, Failure> {
+        let names = serde_json::json!([[name.schema.as_str(), name.name.as_str()]]).to_string();
+        Ok(self.text(ANY_NAMED, &[&names]).await?.is_some())
     }
 
     /// The table that extended statistics are of.

@@ -67,6 +67,8 @@ pub struct Change {
     pub touched: Vec<Touched>,
     /// Whether the server refuses it in a transaction block.
     pub outside_transaction: bool,
+    /// The query of which it makes a table or a view, as a statement of its own.
+    pub query: Option<String>,
 }
 
 /// What a command on objects does.
@@ -158,7 +160,7 @@ impl Demand {
 
 /// Says what a statement needs. Whatever the text is, it answers, and what it does not know is denied.
 pub fn required(sql: &str) -> Demand {
-    parser::with_tree(sql, |statements| walk::judge(sql, statements))
+    parser::with_tree(sql, |statements, query| walk::judge(sql, statements, query))
         .unwrap_or_else(Demand::refused)
 }
 

@@ -10,7 +10,7 @@ use crate::error::{Code, Error};
 use crate::finding::Finding;
 use crate::guard::grants::{Grant, Need};
 use crate::guard::resolve::{Reached, Resolution, resolved};
-use crate::guard::statement::{self, Change, ChangeKind, Class};
+use crate::guard::statement::{self, Change, ChangeKind, Class, Denial};
 use crate::guard::{Guard, Refusal};
 use crate::migration::Mode;
 use crate::touched::{Touched, Verb, Write};
@@ -33,19 +33,22 @@ impl State {
                 self.guard.forget_resolved();
                 self.find_tables(sql).await?;
                 if change.kind == ChangeKind::Truncate {
-                    self.resolve(sql, truncates(change)).await?;
+                    self.resolve(sql, sql, truncates(change)).await?;
+                }
+                if let Some(query) = &change.query {
+                    self.resolve(sql, query, Vec::new()).await?;
                 }
             }
             _ if self.guard.is_resolved(sql) => {}
-            _ => self.resolve(sql, Vec::new()).await?,
+            _ => self.resolve(sql, sql, Vec::new()).await?,
         }
         Ok(class)
     }
 
-    /// Asks the server what a statement touches and sets off, and holds that against the grants. The writes are
-    /// those of a command, which no look-up can take; of any other statement the server tells them.
-    async fn resolve(&mut self, sql: &str, writes: Vec<Write>) -> Answer<()> {
-        let resolution = self.look_up(sql, writes).await?;
+    /// Asks the server what a statement, or the query in it, touches and sets off, and holds that against the grants.
+    /// The writes are those of a command, which no look-up can take; of any other statement the server tells them.
+    async fn resolve(&mut self, sql: &str, query: &str, writes: Vec<Write>) -> Answer<()> {
+        let resolution = self.look_up(query, writes).await?;
         let judged = self.timed(|guard| guard.judge_resolved(sql, &resolution))?;
         judged.map_err(|refusal| self.refused(sql, &refusal))
     }
@@ -72,12 +75,18 @@ impl State {
         }
         let mut resolution = Resolution::default();
         for need in belonging {
-            // what does not exist is the server's to refuse
-            if let Some(grant) = self.named(sql, &need).await? {
-                resolution.needs.push(Reached {
+            match self.named(sql, &need).await? {
+                Some(grant) => resolution.needs.push(Reached {
                     need: Need::Grant(grant),
                     way: Some(need.to_string()),
-                });
+                }),
+                // what does not exist is the server's to refuse, but it renames a table as an index too
+                None if self.is_relation(sql, &need).await? => resolution.denied.push(Denial {
+                    what: need.to_string(),
+                    why: "what has that name is no index and no statistics object",
+                    at: None,
+                }),
+                None => {}
             }
         }
         let judged = self.timed(|guard| guard.judge_resolved(sql, &resolution))?;
@@ -112,6 +121,16 @@ impl State {
     async fn named(&mut self, sql: &str, need: &Need) -> Answer<Option<Grant>> {
         self.ask(sql, async |session| session.named(need).await)
             .await
+    }
+
+    async fn is_relation(&mut self, sql: &str, need: &Need) -> Answer<bool> {
+        match need {
+            Need::Owner { name, .. } => {
+                self.ask(sql, async |session| session.is_relation(name).await)
+                    .await
+            }
+            _ => Ok(false),
+        }
     }
 
     async fn judge(&mut self, sql: &str) -> Answer<Class> {

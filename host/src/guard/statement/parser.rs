@@ -12,7 +12,8 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, OnceLock};
 use std::thread;
 
-use pg_query::protobuf::{RawStmt, Token};
+use pg_query::protobuf::{RawStmt, SelectStmt, Token};
+use pg_query::{DeparseOptions, NodeEnum};
 
 use super::{Demand, Denial, MAX_BYTES};
 
@@ -28,11 +29,46 @@ const MAX_OPENED: usize = 8;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Parses a text on the parser's thread, and judges its statements.
-pub fn with_tree(sql: &str, judge: impl FnOnce(&[RawStmt]) -> Demand) -> Result<Demand, Denial> {
+/// Parses a text on the parser's thread, and judges its statements. With them comes the query of which a command
+/// makes a table or a view.
+pub fn with_tree(
+    sql: &str,
+    judge: impl FnOnce(&[RawStmt], Option<String>) -> Demand,
+) -> Result<Demand, Denial> {
     check(sql)?;
     let text = sql.to_owned();
-    Ok(judge(&on_thread(move || parse(&text))?))
+    let (statements, query) = on_thread(move || {
+        let statements = parse(&text)?;
+        let query = statements.first().and_then(inner_query);
+        Ok((statements, query))
+    })?;
+    Ok(judge(&statements, query))
+}
+
+/// The query of CREATE TABLE AS, SELECT INTO, CREATE VIEW and CREATE MATERIALIZED VIEW as a statement of its own.
+fn inner_query(statement: &RawStmt) -> Option<String> {
+    let query = match statement.stmt.as_ref()?.node.as_ref()? {
+        NodeEnum::CreateTableAsStmt(create) => create.query.as_ref()?.node.clone()?,
+        NodeEnum::ViewStmt(view) => view.query.as_ref()?.node.clone()?,
+        NodeEnum::SelectStmt(select) => {
+            let mut select = select.clone();
+            without_into(&mut select)?;
+            NodeEnum::SelectStmt(select)
+        }
+        _ => return None,
+    };
+    match query {
+        NodeEnum::SelectStmt(_) => query.deparse(DeparseOptions::default()).ok(),
+        _ => None,
+    }
+}
+
+/// Takes away INTO, which stands in the first of united selects; nothing where there is none.
+fn without_into(select: &mut SelectStmt) -> Option<()> {
+    match &mut select.larg {
+        Some(first) => without_into(first),
+        None => select.into_clause.take().map(drop),
+    }
 }
 
 /// The statements of a text of several, without the semicolons between them.

@@ -48,7 +48,7 @@ pub struct Walker<'a> {
 }
 
 /// Judges the statements of a text, of which there may only be one.
-pub fn judge(sql: &str, statements: &[RawStmt]) -> Demand {
+pub fn judge(sql: &str, statements: &[RawStmt], query: Option<String>) -> Demand {
     let mut walker = Walker {
         sql,
         refuse_class: statements.len() != 1,
@@ -66,10 +66,40 @@ pub fn judge(sql: &str, statements: &[RawStmt]) -> Demand {
     for statement in statements {
         walker.statement(statement.stmt.as_deref());
     }
+    walker.made_of(query);
     walker.finish()
 }
 
+/// The commands that make something of a query.
+const OF_QUERIES: &[ChangeKind] = &[
+    ChangeKind::CreateMatview,
+    ChangeKind::CreateTableAs,
+    ChangeKind::CreateView,
+];
+
 impl Walker<'_> {
+    /// Notes the query of which a command makes something: the server is asked about it as about any other.
+    fn made_of(&mut self, query: Option<String>) {
+        let Some(change) = &mut self.change else {
+            return;
+        };
+        if !OF_QUERIES.contains(&change.kind) {
+            return;
+        }
+        change.query = query;
+        let told = change.query.is_some();
+        if self.writes {
+            let why = "it would not run as the role of the run; write first, and make it of what is there";
+            self.deny("a query that writes or locks rows in CREATE", why, -1);
+        } else if !told {
+            self.deny(
+                "the query in CREATE",
+                "the guard cannot tell it from the rest",
+                -1,
+            );
+        }
+    }
+
     /// Notes that nothing can allow the statement.
     pub fn deny(&mut self, what: impl AsRef<str>, why: &'static str, at: i32) {
         let denial = Denial {
@@ -130,6 +160,7 @@ impl Walker<'_> {
             kind,
             touched: Vec::new(),
             outside_transaction: false,
+            query: None,
         })
     }
 
