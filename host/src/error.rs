@@ -52,6 +52,8 @@ codes! {
         "No migration has the version or name that was given. `wasmigrate status` lists them.";
     SettingInvalid "setting-invalid" 2
         "A --set names a setting that no migration declares, or a value that the manifest does not list. `wasmigrate inspect FILE` shows a component's settings.";
+    SigningFailed "signing-failed" 2
+        "The approval could not be signed: the key's file cannot be read or is no OpenSSH key of ed25519, it has a passphrase, or the command of --sign-with failed. The lock file is as it was. A key with a passphrase signs through the agent: --sign-with 'ssh-keygen -Y sign -n wasmigrate -f KEY.pub'.";
     BuildFailed "build-failed" 2
         "The guest crate could not be compiled or encoded. The compiler's own words are above.";
     PostgresNotFound "postgres-not-found" 2
@@ -88,6 +90,33 @@ codes! {
         "Two components in the folder have the same version. Remove one, or give it another version and build it again.";
     ModeUnsupported "mode-unsupported" 5
         "The migration's manifest does not allow the mode that was asked for.";
+
+    LockMissing "lock-missing" 5
+        "Approval is asked for, by --locked or by keys in [approval] of wasmigrate.toml, and there is no wasmigrate.lock beside it. `wasmigrate approve` writes it; it belongs into version control.";
+    LockInvalid "lock-invalid" 5
+        "wasmigrate.lock cannot be read, or is not in its format. `wasmigrate approve` alone writes it; restore it from version control.";
+    LockEdited "lock-edited" 5
+        "An entry of wasmigrate.lock is not as `wasmigrate approve` sealed it: a line of it was changed, added or taken out. Restore the file from version control, and approve again what is meant to change.";
+    LockReordered "lock-reordered" 5
+        "An entry of wasmigrate.lock does not follow the one before it: an entry was moved, added or taken out. Restore the file from version control. Where two branches have approved, take one side of the file and approve what the other had added.";
+    ApprovalMissing "approval-missing" 5
+        "A component in the folder has a version for which wasmigrate.lock has no entry, so nobody has approved it. Look at it with `wasmigrate inspect`, then `wasmigrate approve`.";
+    ApprovalVersion "approval-version" 5
+        "The name of a component's file begins with another version than the component has. A component keeps the version under which it was approved.";
+    ApprovalSuperseded "approval-superseded" 5
+        "The component was approved once, and another one has been approved for its version since. The newest entry of a version is in force.";
+    ApprovalGrants "approval-grants" 5
+        "The component's grants are not those that were approved: `+` is what it asks for beyond them, `-` what it no longer asks for. After a review of what differs (`wasmigrate inspect --diff`), `wasmigrate approve --again`.";
+    ApprovalDigest "approval-digest" 5
+        "The component is not the one that was approved for its version: it was built again or changed. Restore it; or, after a review, `wasmigrate approve --again VERSION --reason TEXT`.";
+    ApprovalOrder "approval-order" 5
+        "The migration was approved to come after another one than it does in this folder. One was added or taken out between; it would run on another state than the one it was approved for.";
+    ApprovalUnsigned "approval-unsigned" 5
+        "[approval] in wasmigrate.toml names keys, and too few of them have signed the approval. `wasmigrate approve VERSION --key FILE` signs.";
+    ApprovalKey "approval-key" 5
+        "An approval is signed by a key that [approval] in wasmigrate.toml does not name, and not by enough of those it names.";
+    ApprovalSignature "approval-signature" 5
+        "A signature in wasmigrate.lock is damaged, or of another text than the approval under which it stands.";
 
     StatementFailed "statement-failed" 6
         "PostgreSQL refused a statement of the migration. The transaction was rolled back; nothing of the migration remains.";

@@ -27,6 +27,8 @@ pub mod project;
 
 pub mod finding;
 
+pub mod approval;
+
 pub mod migration;
 
 pub mod manifest;

@@ -311,6 +311,11 @@ impl Migration {
     pub fn name(&self) -> &Name {
         &self.manifest.name
     }
+
+    /// Whether that is its name or its version.
+    pub fn is_called(&self, word: &str) -> bool {
+        self.name().as_str() == word || word.parse().as_ref() == Ok(self.version())
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::approval::{self, Keys, WrongKeys};
 use crate::error::{Code, Error, Result};
 use crate::toml_text::Document;
 
@@ -23,6 +24,8 @@ pub struct Project {
     pub crates: Vec<PathBuf>,
     /// The database, as a connection string.
     pub database_url: Option<Secret>,
+    /// Who must sign what is approved.
+    pub keys: Keys,
 }
 
 /// A text that may hold a password: it does not show itself.
@@ -51,6 +54,8 @@ struct RawProject {
     build: RawBuild,
     #[serde(default)]
     database: RawDatabase,
+    #[serde(default)]
+    approval: RawApproval,
 }
 
 #[derive(Default, Deserialize)]
@@ -66,7 +71,40 @@ struct RawDatabase {
     url: Option<Secret>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawApproval {
+    #[serde(default)]
+    keys: Vec<Spanned<String>>,
+    threshold: Option<Spanned<usize>>,
+}
+
+impl RawApproval {
+    fn keys(&self, document: &Document<'_>) -> Result<Keys> {
+        let lines: Vec<&str> = self.keys.iter().map(|key| key.get_ref().as_str()).collect();
+        let threshold = self
+            .threshold
+            .as_ref()
+            .map(|threshold| *threshold.get_ref());
+        Keys::parse(&lines, threshold).map_err(|wrong| match wrong {
+            WrongKeys::Key(place, why) => {
+                let span = self.keys.get(place).map(Spanned::span);
+                document.error(span.unwrap_or_default(), why)
+            }
+            WrongKeys::Threshold(why) => {
+                let span = self.threshold.as_ref().map(Spanned::span);
+                document.error(span.unwrap_or_default(), why)
+            }
+        })
+    }
+}
+
 impl Project {
+    /// The file of approvals, beside the project's file.
+    pub fn lock(&self) -> PathBuf {
+        self.root.join(approval::FILE)
+    }
+
     /// Reads the file that the user names, or else the nearest one in `start` and the folders above it;
     /// none if there is none.
     pub fn find(named: Option<&Path>, start: &Path) -> Result<Option<Project>> {
@@ -119,6 +157,7 @@ impl Project {
             migrations: raw.migrations.map(|folder| root.join(folder)),
             crates,
             database_url: raw.database.url,
+            keys: raw.approval.keys(&document)?,
         })
     }
 }

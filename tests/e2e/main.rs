@@ -6,6 +6,7 @@
     clippy::print_stdout
 )]
 
+mod approval;
 mod attacks;
 mod bulk;
 mod checks;

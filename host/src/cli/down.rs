@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use crate::cli::approval::Approval;
 use crate::cli::database::{Database, Waiting, compiler};
 use crate::cli::{Context, block_on};
 use crate::error::Result;
@@ -24,6 +25,8 @@ pub struct Args {
     #[arg(long)]
     all: bool,
     #[command(flatten)]
+    approval: Approval,
+    #[command(flatten)]
     waiting: Waiting,
 }
 
@@ -31,13 +34,15 @@ impl Args {
     pub fn run(self, context: &Context) -> Result<u8> {
         let project = context.project()?;
         let migrations = source::read(&context.migrations(&project)?)?;
-        let address = self.database.address(&project)?;
         let undo = match (self.to, self.only, self.all) {
             (Some(to), _, _) => Undo::To(to),
             (_, Some(only), _) => Undo::Only(only),
             (_, _, true) => Undo::All,
             _ => Undo::Last,
         };
+        self.approval
+            .check(&project, &migrations, |one| undo.may_reach(one))?;
+        let address = self.database.address(&project)?;
         let telling = Arc::new(Telling::new(context.screen));
         let summary = block_on(async {
             Ok(migrator::down(

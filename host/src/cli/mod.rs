@@ -14,6 +14,8 @@ use crate::guard::STATEMENT_WALL;
 use crate::project::{FILE, Project};
 use crate::report::{Screen, Talk, without_passwords};
 
+mod approval;
+mod approve;
 mod build;
 mod completions;
 mod database;
@@ -48,6 +50,7 @@ verbs! {
     Verify verify;
     Grants grants;
     Inspect inspect;
+    Approve approve;
     Build build;
     Explain explain;
     Completions completions;

@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
+use crate::cli::approval::Approval;
 use crate::cli::database::{Target, Waiting, compiler};
 use crate::cli::{Context, block_on};
 use crate::error::Result;
-use crate::migration::Version;
+use crate::migration::{Migration, Version};
 use crate::migrator::{self, Options};
 use crate::report::Telling;
 use crate::source;
@@ -23,6 +24,8 @@ pub struct Args {
     #[arg(long)]
     allow_late: bool,
     #[command(flatten)]
+    approval: Approval,
+    #[command(flatten)]
     waiting: Waiting,
 }
 
@@ -37,6 +40,8 @@ impl Args {
     pub fn run(self, context: &Context) -> Result<u8> {
         let project = context.project()?;
         let migrations = source::read(&context.migrations(&project)?)?;
+        let wanted = |one: &Migration| self.to.as_ref().is_none_or(|to| one.version() <= to);
+        self.approval.check(&project, &migrations, wanted)?;
         let place = self.target.open(context, &project)?;
         let options = Options {
             to: self.to,

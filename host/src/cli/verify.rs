@@ -1,8 +1,10 @@
 use std::sync::Arc;
 
+use crate::cli::approval::Approval;
 use crate::cli::database::{Database, Locks, compiler};
 use crate::cli::{Context, block_on};
 use crate::error::Result;
+use crate::migration::Migration;
 use crate::migrator;
 use crate::report::{Telling, Verified, verified_text};
 use crate::source;
@@ -16,6 +18,8 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
     #[command(flatten)]
+    approval: Approval,
+    #[command(flatten)]
     locks: Locks,
 }
 
@@ -23,9 +27,11 @@ impl Args {
     pub fn run(self, context: &Context) -> Result<u8> {
         let project = context.project()?;
         let migrations = source::read(&context.migrations(&project)?)?;
+        let only = self.only.as_deref();
+        let wanted = |one: &Migration| only.is_none_or(|word| one.is_called(word));
+        self.approval.check(&project, &migrations, wanted)?;
         let address = self.database.address(&project)?;
         let telling = Arc::new(Telling::new(context.screen));
-        let only = self.only.as_deref();
         let outcomes = block_on(migrator::verify(
             &address,
             &migrations,

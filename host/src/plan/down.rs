@@ -30,6 +30,17 @@ pub enum Undo {
     All,
 }
 
+impl Undo {
+    /// Whether a migration may be among what is undone, before the history is known.
+    pub fn may_reach(&self, migration: &Migration) -> bool {
+        match self {
+            Undo::Last | Undo::All => true,
+            Undo::To(to) => migration.version() > to,
+            Undo::Only(word) => migration.is_called(word),
+        }
+    }
+}
+
 /// What `down` has to undo, the newest first. Refuses to undo what a migration needs that stays applied.
 pub fn down<'a>(
     migrations: &'a [Migration],

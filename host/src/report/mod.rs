@@ -1,5 +1,6 @@
 //! Words for people and data for programs. Standard output is data, standard error is talk.
 
+mod approval;
 mod error;
 mod escape;
 mod inspect;
@@ -17,6 +18,7 @@ use serde::Serialize;
 
 use crate::error::{Code, Error, Result};
 
+pub use approval::{CheckedLine, approved_text, checked_text};
 pub use error::{ErrorJson, error_json, error_text};
 pub use escape::{escape, without_passwords};
 pub use inspect::{Inspection, inspection_json, inspection_text};

@@ -166,7 +166,7 @@ impl Screen {
 }
 
 /// A table a reader can also cut with `awk`: no lines, two blanks between columns.
-fn table(header: &[&str], right: &[usize]) -> Table {
+pub(super) fn table(header: &[&str], right: &[usize]) -> Table {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
