@@ -78,9 +78,9 @@ pub fn pins(lock_timeout: Duration) -> String {
     sql
 }
 
-/// The statements that begin a transaction, `READ WRITE` or `READ ONLY`, in which a guest can run.
-pub fn begin(access: &str, pins: &str) -> String {
-    format!("BEGIN ISOLATION LEVEL READ COMMITTED {access} NOT DEFERRABLE; {pins}")
+/// The statements that begin a transaction in which a guest can run.
+pub fn begin(pins: &str) -> String {
+    format!("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE NOT DEFERRABLE; {pins}")
 }
 
 #[cfg(test)]

@@ -158,14 +158,12 @@ impl Workplace<'_> {
     /// Begins a transaction, pins the session and runs the guest; with it come who blocked it last.
     async fn run(&mut self, prepared: &Prepared, job: Job) -> Result<(Ended, Vec<Holder>), Failed> {
         let session = self.work.take().ok_or_else(|| Failed::Final(given_up()))?;
-        let mut begun = session.batch(&begin("READ WRITE", &job.pins)).await;
-        if job.phase == Phase::Verify && matches!(begun, Err(Failure::Server(_))) {
-            // a standby can be verified too, without the walls that must write
-            let sql = format!("ROLLBACK; {}", begin("READ ONLY", &job.pins));
-            begun = session.batch(&sql).await;
-        }
+        // a verification too: the walls around it write, and are rolled back
+        let begun = session.batch(&begin(&job.pins)).await;
         begun.map_err(|failure| {
-            Failed::Final(failure.error(Code::Internal, "failed to begin a transaction"))
+            let what = "failed to begin a transaction that can write";
+            let error = failure.error(Code::DatabaseReadOnly, what);
+            Failed::Final(error.hint("a standby takes none: run on the primary"))
         })?;
         let most = job.limits.wall_time;
         let running = sandbox::run(prepared, session, job);

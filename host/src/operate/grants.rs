@@ -156,7 +156,7 @@ type Remembered = BTreeMap<String, String>;
 
 impl Trial<'_> {
     async fn run(&mut self, session: Session) -> Result<()> {
-        let begin = migrator::begin("READ WRITE", &self.pins);
+        let begin = migrator::begin(&self.pins);
         session.batch(&begin).await.map_err(broken)?;
         let (mut session, applied) = self.phase(session, Phase::Up, Remembered::new()).await;
         match applied {

@@ -14,7 +14,6 @@ pub(super) struct Lookup {
     createrole: bool,
     /// From 16 on each membership says for itself.
     inherits: bool,
-    recovery: bool,
     #[serde(default)]
     pub tables: Vec<Table>,
     #[serde(default)]
@@ -72,8 +71,7 @@ pub(super) fn sql(privileges: &Privileges) -> String {
     };
     let mut parts = vec![
         "'login', current_user, 'superuser', r.rolsuper, 'createrole', r.rolcreaterole, \
-         'inherits', r.rolinherit OR current_setting('server_version_num')::integer >= 160000, \
-         'recovery', pg_is_in_recovery()"
+         'inherits', r.rolinherit OR current_setting('server_version_num')::integer >= 160000"
             .to_owned(),
     ];
     if !privileges.tables.is_empty() {
@@ -212,9 +210,6 @@ impl Lookup {
     /// Why no role can be made, where none can.
     pub fn obstacle(&self) -> Option<String> {
         let login = &self.login;
-        if self.recovery {
-            return Some("the server is a standby, on which no role can be made".to_owned());
-        }
         if self.superuser {
             return None;
         }

@@ -147,7 +147,7 @@ mod tests {
 
     fn lookup() -> Lookup {
         serde_json::from_value(serde_json::json!({
-            "login": "app", "superuser": false, "createrole": true, "inherits": true, "recovery": false,
+            "login": "app", "superuser": false, "createrole": true, "inherits": true,
             "tables": [
                 {"place": 0, "owner": "own", "may": true, "sequences": [
                     {"sql": "s.a_id_seq", "owner": "own", "may": true, "public": false}],
