@@ -265,3 +265,25 @@ fn kinds_are_told_apart_by_their_words_and_by_their_danger() {
     );
     assert!(Action::ALL.is_sorted_by_key(|action| action.word()));
 }
+
+#[test]
+fn the_reviewers_page_says_what_each_grant_means() {
+    let page = include_str!("../../../../docs/capabilities.md");
+    let kinds = Kind::ALL.iter().filter(|kind| **kind != Kind::Alter);
+    let kinds = kinds.map(|kind| kind.words().to_owned());
+    let actions = Action::ALL.iter();
+    let actions = actions.map(|action| format!("alter T: {}", action.word()));
+    for words in kinds.chain(actions) {
+        let rows = page.lines().filter(|line| line.starts_with("| `"));
+        let cells = rows.filter_map(|line| line.split('|').nth(1));
+        let grants = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+        let begins = |grant: &str| {
+            let rest = grant.strip_prefix(&words);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        };
+        assert!(
+            grants.into_iter().any(begins),
+            "docs/capabilities.md has no `{words}`"
+        );
+    }
+}
