@@ -254,7 +254,7 @@ async fn what_comes_with_a_granted_extension_is_left_out_to_its_last_member() {
         work.batch(&sql).await.unwrap();
         let scope = Scope {
             beside: vec![extension],
-            ..Scope::default()
+            written: Some(comparison::written(&work).await.unwrap()),
         };
         let changes = comparison::changes_in(&work, &other, &scope).await.unwrap();
         let seen: Vec<String> = changes.iter().map(ToString::to_string).collect();

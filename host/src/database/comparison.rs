@@ -38,6 +38,7 @@ use super::failure::Failure;
 use super::session::Session;
 pub use explained::unexplained;
 use questions::Side;
+pub use written::{Written, written};
 
 /// A difference between the catalog with and without this transaction.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,7 +123,11 @@ type Entries = BTreeMap<Key, Entry>;
 /// A third session's commit that falls between the answers of the two shows here as well. So where a change is
 /// unexpected, ask again, and believe what is [`lasting`].
 pub async fn changes(work: &Session, other: &Session) -> Result<Vec<Change>, Failure> {
-    changes_in(work, other, &Scope::default()).await
+    let scope = Scope {
+        written: Some(written(work).await?),
+        ..Scope::default()
+    };
+    changes_in(work, other, &scope).await
 }
 
 /// What is looked at.
@@ -130,9 +135,9 @@ pub async fn changes(work: &Session, other: &Session) -> Result<Vec<Change>, Fai
 pub struct Scope<'a> {
     /// Not the objects that came or went with one of these extensions, which are many: they are not read in full.
     pub beside: Vec<&'a str>,
-    /// Every catalog, not only those that the server counted as written: where code ran that may have stopped
+    /// Only the catalogs that the server counted as written. Not to be said where code ran that may have stopped
     /// the counting, as a superuser's can.
-    pub every_catalog: bool,
+    pub written: Option<Written>,
 }
 
 /// The same within a scope.
@@ -163,20 +168,11 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     async fn candidates(&self, scope: &Scope<'_>) -> Result<BTreeSet<Key>, Failure> {
-        let written = async {
-            match scope.every_catalog {
-                true => Ok(None),
-                false => written::by(self.work).await.map(Some),
-            }
-        };
         // both must ask the same, so what one of them may not read is not asked for
-        let (ours, theirs, written) = tokio::try_join!(
-            Asked::superuser(self.work),
-            Asked::superuser(self.other),
-            written
-        )?;
+        let (ours, theirs) =
+            tokio::try_join!(Asked::superuser(self.work), Asked::superuser(self.other))?;
         let mut places = questions::places(self.work.server(), ours && theirs);
-        if let Some(written) = written {
+        if let Some(Written(written)) = &scope.written {
             places.retain(|place| written.contains(place));
         }
         if places.is_empty() {

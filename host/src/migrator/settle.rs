@@ -4,7 +4,7 @@
 use super::pins::pins;
 use super::transaction::{Failed, Remembered};
 use super::workplace::{Workplace, given_up};
-use crate::database::comparison::{self, Change, Scope};
+use crate::database::comparison::{self, Change, Scope, Written};
 use crate::database::history;
 use crate::database::role::Role;
 use crate::database::{Failure, Session, locks};
@@ -82,13 +82,22 @@ impl Workplace<'_> {
                 None => Ok(()),
             }
         };
+        // code that ran may have stopped the server's counting
+        let counts = ended.left.changed && !ended.left.ran_code;
+        let written = async {
+            match counts {
+                true => comparison::written(&session).await.map(Some),
+                false => Ok(None),
+            }
+        };
         // sent at once, answered in order: the history row only counts where nothing deferred failed
         let pins = pins(self.lock_timeout);
-        let (deferred, dropped, pinned, recorded, held) = tokio::join!(
+        let (deferred, dropped, pinned, written, recorded, held) = tokio::join!(
             biased;
             deferred,
             dropped,
             session.batch(&pins),
+            written,
             record,
             locks::still_held(ledger.session()),
         );
@@ -109,7 +118,8 @@ impl Workplace<'_> {
         }
         held.map_err(Failed::Final)?;
         if ended.left.changed {
-            let compared = self.compare(&session, &end, ended.left.ran_code).await;
+            let written = written.map_err(|failure| Failed::Final(not_compared(failure)))?;
+            let compared = self.compare(&session, &end, written).await;
             compared.map_err(Failed::Final)?;
         }
         match session.batch("COMMIT").await {
@@ -155,7 +165,12 @@ impl Workplace<'_> {
     /// Compares the catalog with what the lock session sees, which knows nothing of this transaction: what no
     /// grant explains fails the run.
     #[tracing::instrument(target = "wasmigrate::walls", level = "trace", skip_all)]
-    async fn compare(&self, session: &Session, end: &End<'_>, ran_code: bool) -> Result<()> {
+    async fn compare(
+        &self,
+        session: &Session,
+        end: &End<'_>,
+        written: Option<Written>,
+    ) -> Result<()> {
         let ledger = self.ledger()?;
         let granted = end.grants.iter().filter_map(|grant| match &grant.subject {
             Subject::Extension(name, _) => Some(name.as_str()),
@@ -163,14 +178,14 @@ impl Workplace<'_> {
         });
         let scope = Scope {
             beside: granted.collect(),
-            every_catalog: ran_code,
+            written,
         };
         let look = async || {
             let seen = comparison::changes_in(session, ledger.session(), &scope).await;
-            let seen = seen.map_err(|failure| {
-                failure.error(Code::Internal, "failed to compare the catalog")
-            })?;
-            Ok(comparison::unexplained(seen, end.grants))
+            Ok(comparison::unexplained(
+                seen.map_err(not_compared)?,
+                end.grants,
+            ))
         };
         let first = look().await?;
         if first.is_empty() {
@@ -190,6 +205,10 @@ impl Workplace<'_> {
         self.record(end.run, end.phase, &findings)?;
         Err(unexplained(&lasting, end.phase))
     }
+}
+
+fn not_compared(failure: Failure) -> Error {
+    failure.error(Code::Internal, "failed to compare the catalog")
 }
 
 fn catalog_finding(change: &Change, phase: Phase) -> Finding {

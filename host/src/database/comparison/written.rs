@@ -6,11 +6,14 @@ use super::catalogs::CATALOGS;
 use crate::database::failure::Failure;
 use crate::database::session::Session;
 
-/// The places of the catalogs of which the open transaction has written rows, or all where the server does not
-/// count. A counter may be of an earlier transaction of the session, or of what was rolled back; never less than
+/// The catalogs of which a transaction has written rows, by their places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written(pub(super) BTreeSet<usize>);
+
+/// The catalogs of which the open transaction has written rows, or all where the server does not count. A counter may be of an earlier transaction of the session, or of what was rolled back; never less than
 /// was written. Source: PostgreSQL, "Statistics Functions", pg_stat_get_xact_tuples_inserted (as in
 /// pg_stat_xact_sys_tables).
-pub(super) async fn by(session: &Session) -> Result<BTreeSet<usize>, Failure> {
+pub async fn written(session: &Session) -> Result<Written, Failure> {
     let tables: Vec<String> = CATALOGS
         .iter()
         .enumerate()
@@ -24,7 +27,8 @@ pub(super) async fn by(session: &Session) -> Result<BTreeSet<usize>, Failure> {
         tables.join(", "),
         counted.join(" + ")
     );
-    Ok(session.json(&sql, &[]).await?.unwrap_or_default())
+    let places: Option<BTreeSet<usize>> = session.json(&sql, &[]).await?;
+    Ok(Written(places.unwrap_or_default()))
 }
 
 /// The table behind a view.
