@@ -5,7 +5,9 @@ use std::sync::Mutex;
 
 use wasmigrate::guard::statement::{Class, required};
 
-use crate::run::{self, Attack, Attacked, FILES, LONG, attacks};
+use crate::list::{Attack, FILES, attacks};
+use crate::place::Login;
+use crate::run::{self, Attacked, LONG};
 use crate::walls::{Wall, refused_by};
 
 /// How many databases are attacked at a time.
@@ -131,19 +133,25 @@ fn without_the_statement_wall_each_query_and_change_of_rows_is_refused() {
         for lane in together.chunks(together.len().div_ceil(LANES)) {
             let (by, wrong) = (&by, &wrong);
             scope.spawn(move || {
-                let found = run::together(lane, |attack, attacked| tried(attack, attacked, by));
+                let found = run::together(lane, Login::Superuser, |attack, attacked| {
+                    tried(attack, attacked, by)
+                });
                 wrong.lock().unwrap().extend(found);
             });
         }
         for attack in apart {
-            let found = run::apart(attack, |attacked| tried(attack, attacked, &by));
+            let found = run::apart(attack, Login::Superuser, |attacked| {
+                tried(attack, attacked, &by)
+            });
             wrong.lock().unwrap().extend(said(attack, &found));
         }
         for attack in &harmless {
             let but = ["public.probe_answer", "wasmigrate.migration"];
-            let found = run::apart(attack, |attacked| match attacked.run(attack, LONG) {
-                Some(_) => attacked.changes(&but),
-                None => vec![ENDLESS.to_owned()],
+            let found = run::apart(attack, Login::Superuser, |attacked| {
+                match attacked.run(attack, LONG) {
+                    Some(_) => attacked.changes(&but),
+                    None => vec![ENDLESS.to_owned()],
+                }
             });
             wrong.lock().unwrap().extend(said(attack, &found));
         }
