@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use wasmigrate::guard::Guard;
+use wasmigrate::guard::grants::Grants;
 
 use crate::probe::Script;
 use crate::support::root;
@@ -48,7 +50,7 @@ pub struct Attack {
     /// The phase that attacks; before `down` and `verify` the migration is applied.
     #[serde(default = "up")]
     pub phase: String,
-    /// What an administrator has done to the database `:database` before.
+    /// What an administrator has done before to the database `:database` and the host's login `:login`.
     pub prelude: Option<String>,
     /// The error's code.
     pub code: Option<String>,
@@ -82,6 +84,16 @@ impl Attack {
         let all = sql.chain(self.steps.iter().cloned());
         all.map(|step| step.iter().map(|text| unfolded(text)).collect())
             .collect()
+    }
+
+    /// Whether the guard refuses a statement of it by its text.
+    pub fn is_refused_by_text(&self) -> bool {
+        let sets = attacks("document").grants;
+        let grants = sets[&self.grants].iter().map(String::as_str);
+        let mut guard = Guard::new(Grants::parse(grants).unwrap());
+        let steps = self.steps();
+        let mut texts = (steps.iter()).filter(|step| ["execute", "query"].contains(&&*step[0]));
+        texts.any(|step| guard.judge(&step[1]).is_err())
     }
 
     /// What the probe does.

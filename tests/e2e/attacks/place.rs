@@ -14,9 +14,6 @@ use crate::guests::{change_manifest, file_of};
 use crate::probe::{self, Script};
 use crate::support::{Database, only};
 
-/// The least login's name.
-const LEAST: &str = "l_handed_over";
-
 const FIXTURE: &str = include_str!("fixture.sql");
 /// What asks for the state, which a session must be prepared for.
 pub const STATE: &str = "EXECUTE state";
@@ -48,6 +45,16 @@ pub enum Login {
     Least,
 }
 
+impl Login {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Login::Superuser => "postgres",
+            Login::Least => "l_handed_over",
+        }
+    }
+}
+
 /// A copy of the attacked database, which is made once: as an administrator and as this login.
 pub fn copy(login: Login) -> (Database, Database) {
     static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -75,13 +82,13 @@ pub fn copy(login: Login) -> (Database, Database) {
     };
     database("postgres").sql(&format!("CREATE DATABASE {name} TEMPLATE {template}"));
     let copy = database(&name);
-    let theirs = match login {
-        Login::Superuser => database(&name),
-        Login::Least => {
-            copy.sql(&format!("GRANT CREATE ON DATABASE {name} TO {LEAST}"));
-            copy.of(LEAST)
-        }
-    };
+    let theirs = copy.of(login.name());
+    if login == Login::Least {
+        copy.sql(&format!(
+            "GRANT CREATE ON DATABASE {name} TO {}",
+            login.name()
+        ));
+    }
     (copy, theirs)
 }
 

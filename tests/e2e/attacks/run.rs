@@ -1,5 +1,6 @@
 //! How an attack is tried, and what must be true after it.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use wasmigrate::error::Code;
@@ -8,6 +9,7 @@ use super::list::Attack;
 use super::place::{CHANGED, Login, STATE, State, copy, differences, dumped, folder};
 use crate::processes::Other;
 use crate::support::{Database, Ended};
+use crate::walls::{Wall, refused_by};
 
 /// An attack that goes on for this long was not stopped; one that nothing stops yet need not go on for so long.
 pub const LONG: Duration = Duration::from_secs(20);
@@ -84,7 +86,11 @@ pub fn apart<T>(attack: &Attack, login: Login, work: impl FnOnce(&Attacked) -> T
     let mut attacked = Attacked::new(login);
     if let Some(prelude) = &attack.prelude {
         let name = &attacked.database.name;
-        attacked.session.run(&prelude.replace(":database", name));
+        attacked.session.run(
+            &prelude
+                .replace(":database", name)
+                .replace(":login", login.name()),
+        );
     }
     if attack.phase != "up" {
         let applied = attacked.login.run(&folder(&attack.grants), &["up"]);
@@ -107,13 +113,14 @@ pub fn is_refused(attack: &Attack, attacked: &Attacked) -> bool {
 }
 
 /// Tries an attack, which must be refused with the right words; what is not as it must be.
-pub fn tried(attack: &Attack, attacked: &Attacked) -> Vec<String> {
+pub fn tried(attack: &Attack, attacked: &Attacked, walls: &mut BTreeSet<Wall>) -> Vec<String> {
     let session = &attacked.session;
     let last = "SELECT coalesce(max(id), 0) FROM wasmigrate.run";
     let last = session.run(last)[0][0].clone().unwrap();
     let Some(ended) = attacked.run(attack, LONG) else {
         return vec!["it was not stopped".to_owned()];
     };
+    walls.extend(refused_by(&ended, attack.is_refused_by_text()));
     let mut wrong = Vec::new();
     if let Some(learned) = &attack.harmless {
         let answers =
