@@ -1,8 +1,10 @@
 use super::*;
+use crate::guard::grants::{Grant, Kind};
 
 mod attacks;
 mod needs;
 mod properties;
+mod sound;
 
 /// A file of `tests/statements/`.
 fn by_hand(file: &str) -> String {
