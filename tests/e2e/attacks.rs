@@ -3,14 +3,18 @@
 //! What is tried lies in `attacks/*.toml`, the database that is attacked in `attacks/fixture.sql`. The guest goes
 //! on after each refusal and then does what it may, so a run that were committed all the same would show.
 
+mod list;
+mod place;
 mod run;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use run::{Attack, FILES, attacks};
+use list::{Attack, FILES, attacks};
+use place::Login;
 
 use crate::support::root;
+use crate::walls::Wall;
 
 /// Attacks that are not refused as they must be; each is taken off as soon as it is.
 const OPEN: &[&str] = &[];
@@ -37,19 +41,34 @@ const COVERED: &[(&str, &[&str])] = &[
 /// Attacks of the first list on approvals, which are not built yet.
 const NOT_BUILT: &[&str] = &["W05", "W20", "W22"];
 
+fn is_open(attack: &Attack) -> bool {
+    OPEN.contains(&attack.id.as_str())
+}
+
+/// Tries attacks as this login, and notes which walls refuse them; what is not as it must be.
+fn tried(attacks: &[&Attack], login: Login, walls: &mut BTreeSet<Wall>) -> Vec<String> {
+    let (apart, together): (Vec<_>, Vec<_>) = attacks.iter().partition(|attack| attack.is_apart());
+    let mut wrong = run::together(&together, login, |attack, attacked| {
+        run::tried(attack, attacked, walls)
+    });
+    for attack in apart {
+        let found = run::apart(attack, login, |attacked| {
+            run::tried(attack, attacked, walls)
+        });
+        wrong.extend(found.iter().map(|what| format!("{}: {what}", attack.id)));
+    }
+    wrong
+}
+
 #[track_caller]
 fn refused(file: &str) {
     let attacks = attacks(file).attacks;
-    let is_open = |attack: &&Attack| OPEN.contains(&attack.id.as_str());
-    let (open, closed): (Vec<_>, Vec<_>) = attacks.iter().partition(is_open);
-    let (apart, together): (Vec<_>, Vec<_>) = closed.iter().partition(|attack| attack.is_apart());
-    let mut wrong = run::together(&together, run::tried);
-    for attack in apart {
-        let found = run::apart(attack, |attacked| run::tried(attack, attacked));
-        wrong.extend(found.iter().map(|what| format!("{}: {what}", attack.id)));
-    }
+    let (open, closed): (Vec<_>, Vec<_>) = attacks.iter().partition(|attack| is_open(attack));
+    let mut wrong = tried(&closed, Login::Superuser, &mut BTreeSet::new());
     for attack in open {
-        if run::apart(attack, |attacked| run::is_refused(attack, attacked)) {
+        if run::apart(attack, Login::Superuser, |attacked| {
+            run::is_refused(attack, attacked)
+        }) {
             wrong.push(format!(
                 "{} is refused now: take it off the list",
                 attack.id
@@ -82,6 +101,32 @@ fn what_definitions_hide_is_refused() {
 #[test]
 fn what_other_calls_hide_is_refused() {
     refused("calls");
+}
+
+/// The attacks of a file that the least login tries: each that the guard does not refuse by its text, and every tenth of
+/// the others, of which no login makes a difference.
+fn of_least(attacks: &[Attack]) -> Vec<&Attack> {
+    let closed = attacks.iter().filter(|attack| !is_open(attack));
+    let (by_text, others): (Vec<_>, Vec<_>) =
+        closed.partition(|attack| attack.is_refused_by_text());
+    others
+        .into_iter()
+        .chain(by_text.into_iter().step_by(10))
+        .collect()
+}
+
+/// A superuser is refused nothing by the server, so that the walls alone are seen above; the login that an operator
+/// should give is refused the same, in the same words.
+#[test]
+fn the_least_login_is_refused_the_same() {
+    let (mut wrong, mut walls) = (Vec::new(), BTreeSet::new());
+    for file in FILES {
+        let attacks = attacks(file).attacks;
+        wrong.extend(tried(&of_least(&attacks), Login::Least, &mut walls));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let all = [Wall::Statement, Wall::Resolve, Wall::ReadOnly, Wall::Server];
+    assert_eq!(walls, BTreeSet::from(all));
 }
 
 /// Every `fn` of the tests.

@@ -12,7 +12,7 @@ use crate::guests::{change_manifest, file_of};
 use crate::probe::literal;
 use crate::support::{Database, Ended, VERSIONS, bare, only, white_cross};
 
-fn grants(args: &[&str], sql: &str) -> Ended {
+fn grants(args: &[&str], sql: &[u8]) -> Ended {
     let mut child = bare(&["grants", "--sql", "-"])
         .args(args)
         .stdin(Stdio::piped())
@@ -20,18 +20,13 @@ fn grants(args: &[&str], sql: &str) -> Ended {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(sql.as_bytes())
-        .unwrap();
+    child.stdin.take().unwrap().write_all(sql).unwrap();
     Ended::of(child.wait_with_output().unwrap())
 }
 
 #[test]
 fn each_statement_of_a_file_is_told_what_it_needs() {
-    let ended = grants(&[], "DELETE FROM public.a; SELECT 1").ok();
+    let ended = grants(&[], b"DELETE FROM public.a; SELECT 1").ok();
     assert_eq!(
         ended.stdout,
         "DELETE FROM public.a\n  needs  delete public.a\nSELECT 1\n  needs no grant\n"
@@ -43,13 +38,34 @@ fn each_statement_of_a_file_is_told_what_it_needs() {
     assert!(ended.stdout.contains("needs  read public.a"), "{ended:?}");
     let missing = bare(&["grants", "--sql", "/no/such/file"]).output();
     Ended::of(missing.unwrap()).failed(2, "usage");
+    let odd = grants(&[], b"SELECT '\xff'").failed(2, "usage");
+    assert!(
+        odd.stderr.contains("failed to read standard input"),
+        "{odd:?}"
+    );
+}
+
+#[test]
+fn what_only_the_server_knows_is_explained_once_where_it_is_shown() {
+    let note = "? stands for what only the server knows";
+    for (sql, times) in [
+        ("SELECT 1 FROM public.t; SELECT public.f(1)", 1),
+        (
+            "SELECT a.x, public.f() FROM public.a; DROP INDEX public.i",
+            0,
+        ),
+    ] {
+        let ended = grants(&[], sql.as_bytes()).ok();
+        assert_eq!(ended.stdout.contains("(?)"), times == 1, "{ended:?}");
+        assert_eq!(ended.stderr.matches(note).count(), times, "{ended:?}");
+    }
 }
 
 #[test]
 fn a_program_gets_a_line_each_and_the_status_says_that_one_never_runs() {
     let ended = grants(
         &["--json"],
-        "SELECT x FROM public.a; COMMIT; SELECT '\u{202e}'",
+        "SELECT x FROM public.a; COMMIT; SELECT '\u{202e}'".as_bytes(),
     );
     assert_eq!(ended.status, 7, "{ended:?}");
     let lines: Vec<serde_json::Value> = ended

@@ -327,35 +327,10 @@ fn verify_only_reads_whatever_it_calls() {
     assert_eq!(database.value("SELECT count(*) FROM public.t"), "1000");
 }
 
-/// White Cross's tables under an owner, and a login of its own that is a member.
-fn owned(attributes: &str) -> (Database, Database) {
-    let database = Database::white_cross(40, 7);
-    let (owner, login) = (
-        format!("o_{}", database.name),
-        format!("l_{}", database.name),
-    );
-    database.sql(&format!(
-        "CREATE ROLE {owner}; CREATE ROLE {login} LOGIN {attributes} IN ROLE {owner};
-         GRANT CREATE ON DATABASE {} TO {login}; REVOKE CREATE ON SCHEMA public FROM PUBLIC;
-         GRANT USAGE, CREATE ON SCHEMA public TO {owner}, {login};
-         DO $$ DECLARE r record; BEGIN
-             FOR r IN SELECT oid::regclass AS t FROM pg_class
-                 WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') LOOP
-                 EXECUTE format('ALTER TABLE %s OWNER TO {owner}', r.t);
-             END LOOP;
-         END $$;",
-        database.name
-    ));
-    let theirs = Database {
-        name: database.name.clone(),
-        url: database.url.replacen("postgres@", &format!("{login}@"), 1),
-    };
-    (database, theirs)
-}
-
 #[test]
 fn the_least_login_applies_and_undoes_the_four() {
-    let (database, least) = owned("CREATEROLE");
+    let database = Database::white_cross(40, 7);
+    let least = database.owned("CREATEROLE");
     let before = database.schema();
     let up = least.run(white_cross(), &["up", "--verbose"]).ok();
     assert!(!up.stderr.contains("without a role"), "{up:?}");
@@ -372,7 +347,7 @@ fn the_least_login_applies_and_undoes_the_four() {
 
 #[test]
 fn a_login_without_createrole_runs_with_a_warning() {
-    let (_database, plain) = owned("");
+    let plain = Database::white_cross(40, 7).owned("");
     let up = plain.run(white_cross(), &["up", "--verbose"]).ok();
     let warning = "does not have CREATEROLE";
     assert_eq!(up.stderr.matches(warning).count(), 1, "{up:?}");

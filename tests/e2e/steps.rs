@@ -81,6 +81,27 @@ fn one_that_is_not_granted_stops_those_before_it() {
     assert!(notes(&ended.stderr).is_empty(), "{ended:?}");
 }
 
+/// The command behind it runs as the owner, and the failure is still that of the run role.
+#[test]
+fn what_the_run_role_may_not_do_is_told_as_not_granted() {
+    let database = Database::empty();
+    database.sql(&format!(
+        "{TABLE}; CREATE TABLE public.hidden (n int);
+         CREATE FUNCTION public.nothing() RETURNS trigger LANGUAGE plpgsql
+             AS 'BEGIN INSERT INTO public.hidden VALUES (1); RETURN NEW; END';
+         CREATE TRIGGER hides BEFORE UPDATE ON public.t FOR EACH ROW EXECUTE FUNCTION public.nothing()"
+    ));
+    // the owners are known from the first on, so that the last is told by its text
+    let (first, last) = (index("first"), index("last"));
+    let steps = [&first[..], "UPDATE public.t SET n = 0", &last];
+    let script = Script::default().up("execute-all", &steps);
+    let ended = script.fails(&database, 7, "grant-denied", "hidden");
+    assert!(
+        ended.stderr.contains("does more than up is granted"),
+        "{ended:?}"
+    );
+}
+
 /// How often the server was asked what a statement touches, its log tells.
 #[test]
 fn a_statement_that_comes_again_is_analysed_once() {

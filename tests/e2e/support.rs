@@ -146,6 +146,33 @@ impl Database {
             .unwrap_or_default()
     }
 
+    /// The same, as this login.
+    pub fn of(&self, login: &str) -> Self {
+        Database {
+            name: self.name.clone(),
+            url: self.url.replacen("postgres@", &format!("{login}@"), 1),
+        }
+    }
+
+    /// Gives the tables and views of `public` to an owner; returns it as a login that is a member of that one and may
+    /// create. With `CREATEROLE` among its attributes it is the least login.
+    pub fn owned(&self, attributes: &str) -> Self {
+        let [owner, login] = ["o", "l"].map(|letter| format!("{letter}_{}", self.name));
+        self.sql(&format!(
+            "CREATE ROLE {owner}; CREATE ROLE {login} LOGIN {attributes} IN ROLE {owner};
+             GRANT CREATE ON DATABASE {} TO {login}; REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+             GRANT USAGE, CREATE ON SCHEMA public TO {owner}, {login};
+             DO $$ DECLARE r record; BEGIN
+                 FOR r IN SELECT oid::regclass AS t FROM pg_class
+                     WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm') LOOP
+                     EXECUTE format('ALTER TABLE %s OWNER TO {owner}', r.t);
+                 END LOOP;
+             END $$;",
+            self.name
+        ));
+        self.of(&login)
+    }
+
     /// `pg_dump -s -n public`, without what differs from run to run.
     pub fn schema(&self) -> String {
         let output = Command::new(server().bin_dir().join("pg_dump"))

@@ -1,11 +1,15 @@
 //! Every attack by a query or a change of rows, with the statement wall switched off.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::sync::Mutex;
 
 use wasmigrate::guard::statement::{Class, required};
 
-use crate::run::{self, Attack, Attacked, FILES, LONG, attacks};
+use crate::list::{Attack, FILES, attacks};
+use crate::place::Login;
+use crate::run::{self, Attacked, LONG};
 use crate::walls::{Wall, refused_by};
 
 /// How many databases are attacked at a time.
@@ -131,39 +135,45 @@ fn without_the_statement_wall_each_query_and_change_of_rows_is_refused() {
         for lane in together.chunks(together.len().div_ceil(LANES)) {
             let (by, wrong) = (&by, &wrong);
             scope.spawn(move || {
-                let found = run::together(lane, |attack, attacked| tried(attack, attacked, by));
+                let found = run::together(lane, Login::Superuser, |attack, attacked| {
+                    tried(attack, attacked, by)
+                });
                 wrong.lock().unwrap().extend(found);
             });
         }
         for attack in apart {
-            let found = run::apart(attack, |attacked| tried(attack, attacked, &by));
+            let found = run::apart(attack, Login::Superuser, |attacked| {
+                tried(attack, attacked, &by)
+            });
             wrong.lock().unwrap().extend(said(attack, &found));
         }
         for attack in &harmless {
             let but = ["public.probe_answer", "wasmigrate.migration"];
-            let found = run::apart(attack, |attacked| match attacked.run(attack, LONG) {
-                Some(_) => attacked.changes(&but),
-                None => vec![ENDLESS.to_owned()],
+            let found = run::apart(attack, Login::Superuser, |attacked| {
+                match attacked.run(attack, LONG) {
+                    Some(_) => attacked.changes(&but),
+                    None => vec![ENDLESS.to_owned()],
+                }
             });
             wrong.lock().unwrap().extend(said(attack, &found));
         }
     });
     let wrong = wrong.into_inner().unwrap();
-    println!("{} attacks", all.len());
+    let mut counts = format!("{} attacks\n", all.len());
     for (kind, count) in &others {
-        println!("{count:5} left out: each {kind}");
+        let _ = writeln!(counts, "{count:5} left out: each {kind}");
     }
-    println!(
-        "{:5} reach no table and no function without a grant",
-        harmless.len()
-    );
-    println!(
-        "{:5} tried without the statement wall, refused by",
+    let _ = writeln!(
+        counts,
+        "{:5} reach no table and no function without a grant\n{:5} tried without the statement wall, refused by",
+        harmless.len(),
         taken.len()
     );
     for (wall, count) in &*by.lock().unwrap() {
-        println!("{count:9} {wall}");
+        let _ = writeln!(counts, "{count:9} {wall}");
     }
+    // what a test prints is shown only where it fails, and the counts are for who reads that it passed
+    std::io::stderr().write_all(counts.as_bytes()).unwrap();
     assert!(
         wrong.is_empty(),
         "{} get through:\n{}",

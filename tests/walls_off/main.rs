@@ -13,6 +13,10 @@
 mod attacks;
 #[path = "../e2e/guests.rs"]
 mod guests;
+#[path = "../e2e/attacks/list.rs"]
+mod list;
+#[path = "../e2e/attacks/place.rs"]
+mod place;
 #[path = "../e2e/probe.rs"]
 mod probe;
 #[path = "../e2e/processes.rs"]

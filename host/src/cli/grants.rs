@@ -6,6 +6,7 @@ use crate::cli::database::{Target, compiler};
 use crate::cli::{Context, block_on};
 use crate::component;
 use crate::error::{Code, Error, Result};
+use crate::guard::grants::Need;
 use crate::guard::statement;
 use crate::migration::Migration;
 use crate::migrator::Options;
@@ -75,10 +76,11 @@ fn of_sql(file: &Path, context: &Context) -> Result<u8> {
     let text = text(file)?;
     let failed = |denial: statement::Denial| unreadable(file).cause(denial);
     let statements = statement::split(&text).map_err(failed)?;
-    let mut any_denied = false;
+    let (mut any_denied, mut any_open) = (false, false);
     for sql in &statements {
         let demand = statement::required(sql);
         any_denied |= !demand.denied.is_empty();
+        any_open |= demand.needs.iter().any(Need::is_open);
         let needed = Needed {
             sql,
             demand: &demand,
@@ -87,17 +89,31 @@ fn of_sql(file: &Path, context: &Context) -> Result<u8> {
             .screen
             .piece(&needed_json(&needed), || needed_text(&needed))?;
     }
+    if any_open {
+        context.screen.say(
+            "? stands for what only the server knows: the columns that are read, the types of arguments, the extension \
+             and its schema; `wasmigrate grants --component` asks it",
+        );
+    }
     Ok(if any_denied { Code::Denied.exit() } else { 0 })
 }
 
 fn unreadable(file: &Path) -> Error {
-    Error::new(Code::Usage, format!("failed to read `{}`", file.display()))
+    let what = match is_stdin(file) {
+        true => "failed to read standard input".to_owned(),
+        false => format!("failed to read `{}`", file.display()),
+    };
+    Error::new(Code::Usage, what)
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
 }
 
 fn text(path: &Path) -> Result<String> {
     let failed = |error: std::io::Error| unreadable(path).cause(error);
     let mut text = String::new();
-    let read = if path.as_os_str() == "-" {
+    let read = if is_stdin(path) {
         std::io::stdin()
             .take(MAX_BYTES + 1)
             .read_to_string(&mut text)

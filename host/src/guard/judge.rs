@@ -256,6 +256,18 @@ mod tests {
         Guard::new(Grants::parse(lines.iter().copied()).unwrap())
     }
 
+    /// What the server says, where these grants would be needed.
+    fn resolution(way: Option<&str>, lines: &[&str]) -> Resolution {
+        let reached = |line: &&str| Reached {
+            need: Need::Grant(Grant::parse(line).unwrap()),
+            way: way.map(str::to_owned),
+        };
+        Resolution {
+            needs: lines.iter().map(reached).collect(),
+            denied: Vec::new(),
+        }
+    }
+
     #[test]
     fn what_is_granted_runs_and_what_is_missing_is_named() {
         let mut guard = guard(&["read public.a(x)", "catalog"]);
@@ -293,13 +305,6 @@ mod tests {
 
     #[test]
     fn what_the_server_says_of_a_planned_expression_counts_too() {
-        let resolution = |way: Option<&str>, line: &str| Resolution {
-            needs: vec![Reached {
-                need: Need::Grant(Grant::parse(line).unwrap()),
-                way: way.map(str::to_owned),
-            }],
-            denied: Vec::new(),
-        };
         let mut guard = guard(&["call public.f(text)"]);
         for (way, line, judged) in [
             (None, "read public.a(x)", Some(false)),
@@ -309,7 +314,7 @@ mod tests {
             (Some("cast"), "call public.f(integer)", None),
         ] {
             let found =
-                guard.judge_resolved_expressions(&resolution(way, line), &BTreeSet::from([A]));
+                guard.judge_resolved_expressions(&resolution(way, &[line]), &BTreeSet::from([A]));
             assert_eq!(found.ok(), judged, "{line}");
         }
     }
@@ -341,14 +346,7 @@ mod tests {
     fn what_is_resolved_once_stays_so_in_the_record() {
         let mut guard = Guard::recording();
         let sql = "SELECT x, y FROM public.a, public.b";
-        let reached = |line: &str| Reached {
-            need: Need::Grant(Grant::parse(line).unwrap()),
-            way: None,
-        };
-        let resolution = Resolution {
-            needs: vec![reached("read public.a(x)"), reached("read public.b(y)")],
-            denied: Vec::new(),
-        };
+        let resolution = resolution(None, &["read public.a(x)", "read public.b(y)"]);
         guard.judge(sql).unwrap();
         guard.judge_resolved(sql, &resolution).unwrap();
         guard.judge(sql).unwrap();
@@ -378,14 +376,8 @@ mod tests {
     fn a_text_is_resolved_once_until_definitions_change() {
         let mut guard = guard(&["read public.v", "read public.t(x)"]);
         let sql = "SELECT x FROM public.v";
-        let reached = |line: &str| Reached {
-            need: Need::Grant(Grant::parse(line).unwrap()),
-            way: Some("view public.v".to_owned()),
-        };
-        let refused = Resolution {
-            needs: vec![reached("read public.t(y)")],
-            denied: Vec::new(),
-        };
+        let reached = |line| resolution(Some("view public.v"), &[line]);
+        let refused = reached("read public.t(y)");
         let refusal = guard.judge_resolved(sql, &refused).unwrap_err();
         assert_eq!(
             refusal.to_string(),
@@ -393,10 +385,7 @@ mod tests {
         );
         assert_eq!(refusal.missing[0].line.as_deref(), Some("read public.t(y)"));
         assert!(!guard.is_resolved(sql));
-        let allowed = Resolution {
-            needs: vec![reached("read public.t(x)")],
-            denied: Vec::new(),
-        };
+        let allowed = reached("read public.t(x)");
         assert_eq!(guard.judge_resolved(sql, &allowed), Ok(()));
         assert!(guard.is_resolved(sql));
         guard.forget_resolved();

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::component::Component;
+use crate::guard::grants::Grants;
 use crate::limits::Limits;
 use crate::migration::{Digest, Phase};
 use crate::report::{bold, escape};
@@ -89,11 +90,23 @@ pub fn inspection_text(inspection: &Inspection<'_>) -> String {
     for phase in Phase::ALL {
         page.list(
             &format!("grants of {phase}"),
-            manifest.grants.of(*phase).iter().map(ToString::to_string),
+            allowed(manifest.grants.of(*phase)),
         );
     }
     page.list("limits", limits(&manifest.limits));
     page.0
+}
+
+/// Each grant, the first of a kind with what such a line lets the migration do.
+fn allowed(grants: &Grants) -> impl Iterator<Item = String> {
+    let mut last = None;
+    grants.iter().map(move |grant| {
+        let is_first = last.replace(grant.kind) != Some(grant.kind);
+        match is_first {
+            true => format!("{grant}  {}", grant.kind.help()),
+            false => grant.to_string(),
+        }
+    })
 }
 
 /// Each limit, marked where the author changed it.
@@ -172,7 +185,7 @@ mod tests {
 
     fn component() -> Component {
         let manifest = "version = \"7\"\nname = \"a-b\"\n[settings.x]\nvalues = [\"p\", \"q\"]\ndefault = \"q\"\n\
-                        [grants]\nup = [\"read public.a\", \"read public.b\"]\n[limits]\nrows = 5\n";
+                        [grants]\nup = [\"create view public.v\", \"read public.a\", \"read public.b\"]\n[limits]\nrows = 5\n";
         Component {
             imports: vec!["wasmigrate:migration/log@0.1.0".to_owned()],
             exports: ["up", "down", "verify", "evil\x1b[2J"]
@@ -201,7 +214,8 @@ mod tests {
             "exports          up, down, verify, evil\\u{1b}[2J",
             "modes            transactional",
             "settings         x = p | q (default q)",
-            "grants of up     read public.a\n                 read public.b",
+            "grants of up     read public.a  read the table, in all or in the listed columns\n                 read public.b\n",
+            "                 create view public.v  create or replace the view\n",
             "grants of verify -",
             "limits           memory 256MiB",
             "                 rows 5 (default 100000000)",

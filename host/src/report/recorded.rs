@@ -68,11 +68,19 @@ fn list(phase: Phase, lines: &Lines) -> String {
     let unclear = lines
         .unclear
         .iter()
-        .map(|need| format!("    # fill in: {need}\n"));
+        .map(|need| format!("    # fill in: {}\n", open(need)));
     format!(
         "{phase} = [\n{}]",
         entries.chain(unclear).collect::<String>()
     )
+}
+
+/// A need that the catalog could not make a line of.
+fn open(need: &Need) -> String {
+    match need.unknown() {
+        Some(why) => format!("{need}: {why}"),
+        None => need.to_string(),
+    }
 }
 
 /// A text of printable ASCII as a string of TOML, with quotes that need no escapes where there are such.
@@ -94,7 +102,7 @@ fn comparison<'a>(found: &Found, granted: impl Fn(Phase) -> &'a Grants) -> Strin
             let _ = writeln!(text, "{phase} needs and is not granted: {line}");
         }
         for need in &unclear {
-            let _ = writeln!(text, "{phase} needs and is not granted: {need}");
+            let _ = writeln!(text, "{phase} needs and is not granted: {}", open(need));
         }
         for line in record.unused(granted).iter() {
             let _ = writeln!(
@@ -216,10 +224,8 @@ mod tests {
             Phase::Up => needed.clone(),
             Phase::Down | Phase::Verify => Lines::default(),
         });
-        assert!(
-            section.contains("    # fill in: index (table of public."),
-            "{section}"
-        );
+        let line = "    # fill in: index (table of public.\"i\"\"'\\\"): no such index\n";
+        assert!(section.contains(line), "{section}");
         let text = format!("version = \"1\"\nname = \"a\"\n{section}\n");
         let manifest = Manifest::parse("m", &text).unwrap();
         assert_eq!(manifest.grants.up, needed.grants);

@@ -39,6 +39,8 @@ struct Admitted {
     params: Vec<Value>,
     ahead: String,
     behind: String,
+    /// Whether the server judges it by the phase's grants: another that runs otherwise may be admitted meanwhile.
+    confined: bool,
 }
 
 impl Admitted {
@@ -49,19 +51,15 @@ impl Admitted {
             ahead,
             behind,
             class,
+            ..
         } = self;
-        match class {
-            Class::Query => {
-                session
-                    .between(ahead, session.count(sql, params), behind)
-                    .await
+        let running = async {
+            match class {
+                Class::Query => session.count(sql, params).await,
+                _ => session.execute(sql, params).await,
             }
-            _ => {
-                session
-                    .between(ahead, session.execute(sql, params), behind)
-                    .await
-            }
-        }
+        };
+        session.between(ahead, running, behind).await
     }
 }
 
@@ -95,6 +93,7 @@ impl State {
         let class = self.admit(&sql).await?;
         Ok(Admitted {
             ahead: self.ahead(&class).await?,
+            confined: self.acting.is_confined(),
             behind: self.acting.behind(&class),
             params: values(params),
             class,
@@ -103,7 +102,8 @@ impl State {
     }
 
     fn counted(&mut self, statement: &Admitted, rows: Result<u64, Failure>) -> Answer<u64> {
-        let rows = rows.map_err(|failure| self.fault(&statement.sql, failure))?;
+        let rows =
+            rows.map_err(|failure| self.fault_of(&statement.sql, statement.confined, failure))?;
         // of a SELECT the server tells how many rows it returned, which are not changed
         if statement.class != Class::Query {
             self.rows_affected = self.rows_affected.saturating_add(rows);

@@ -146,6 +146,11 @@ impl State {
 
     /// What a failed request of the statement `sql` means for the run and for the guest.
     pub(super) fn fault(&mut self, sql: &str, failure: Failure) -> Fault {
+        self.fault_of(sql, self.acting.is_confined(), failure)
+    }
+
+    /// The same of a statement of which it is known whether the server judged it by the phase's grants.
+    pub(super) fn fault_of(&mut self, sql: &str, confined: bool, failure: Failure) -> Fault {
         let what = format!("failed to run `{}`", excerpt(sql));
         match failure {
             Failure::Lost(_) => Fault::Stop(Stop::Failed(
@@ -167,9 +172,7 @@ impl State {
                 let answer = types::Error::RowsOpen(format!("{}: {hint}", refusal.message));
                 Fault::failed(error, answer)
             }
-            Failure::Server(refusal)
-                if refusal.sqlstate == "42501" && self.acting.is_confined() =>
-            {
+            Failure::Server(refusal) if refusal.sqlstate == "42501" && confined => {
                 self.denied_by_server(sql, &refusal)
             }
             Failure::Server(refusal) => {

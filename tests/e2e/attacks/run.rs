@@ -1,248 +1,39 @@
 //! How an attack is tried, and what must be true after it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::PathBuf;
-use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{LazyLock, Mutex};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
-use tempfile::TempDir;
-use wasmigrate::embedded::{Embedded, Options};
 use wasmigrate::error::Code;
 
-use crate::guests::{change_manifest, file_of};
-use crate::probe::{self, Script};
+use super::list::Attack;
+use super::place::{CHANGED, Login, STATE, State, copy, differences, dumped, folder};
 use crate::processes::Other;
-use crate::support::{Database, Ended, only, root};
-
-/// The files of attacks; the first one holds the first list and all grants.
-pub const FILES: &[&str] = &["document", "queries", "writes", "definitions", "calls"];
+use crate::support::{Database, Ended};
+use crate::walls::{Wall, refused_by};
 
 /// An attack that goes on for this long was not stopped; one that nothing stops yet need not go on for so long.
 pub const LONG: Duration = Duration::from_secs(20);
 const LONG_IF_OPEN: Duration = Duration::from_millis(1500);
 
-const FIXTURE: &str = include_str!("fixture.sql");
-/// What asks for the state, which a session must be prepared for.
-const STATE: &str = "EXECUTE state";
-
-/// What a file holds.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Group {
-    /// The names that the attacks of the first list go by, each once here or in a list of tests.
-    #[serde(default)]
-    pub ids: Vec<String>,
-    /// What the guest is granted, by a name that attacks refer to; `few` where they name none.
-    #[serde(default)]
-    pub grants: BTreeMap<String, Vec<String>>,
-    /// The attacks.
-    pub attacks: Vec<Attack>,
-}
-
-/// What a file of attacks holds.
-pub fn attacks(file: &str) -> Group {
-    let path = root().join(format!("tests/e2e/attacks/{file}.toml"));
-    let text = std::fs::read_to_string(path).unwrap();
-    toml::from_str(&text).unwrap_or_else(|error| panic!("{file}: {error}"))
-}
-
-/// One attack.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Attack {
-    /// Its name.
-    pub id: String,
-    /// A statement that the guest executes; `{*3:x*}` stands for `xxx`.
-    sql: Option<String>,
-    /// Or the probe's steps, each a verb with its arguments; `NULL` is none.
-    #[serde(default)]
-    steps: Vec<Vec<String>>,
-    /// Which grants the guest has.
-    #[serde(default = "few")]
-    grants: String,
-    /// The phase that attacks; before `down` and `verify` the migration is applied.
-    #[serde(default = "up")]
-    phase: String,
-    /// What an administrator has done to the database `:database` before.
-    prelude: Option<String>,
-    /// The error's code.
-    pub code: Option<String>,
-    /// A word that the operator must see.
-    #[serde(default)]
-    reason: String,
-    /// Instead of a code: what the guest learns where the attack runs and comes to nothing.
-    harmless: Option<Vec<String>>,
-}
-
-fn few() -> String {
-    "few".to_owned()
-}
-
-fn up() -> String {
-    "up".to_owned()
-}
-
-impl Attack {
-    /// Whether it cannot share a database.
-    pub fn is_apart(&self) -> bool {
-        self.prelude.is_some() || self.harmless.is_some() || self.phase != "up"
-    }
-
-    /// What the guest does: a verb with its arguments each.
-    pub fn steps(&self) -> Vec<Vec<String>> {
-        let sql = self
-            .sql
-            .iter()
-            .map(|sql| vec!["execute".to_owned(), sql.clone()]);
-        let all = sql.chain(self.steps.iter().cloned());
-        all.map(|step| step.iter().map(|text| unfolded(text)).collect())
-            .collect()
-    }
-
-    fn script(&self) -> Script {
-        let mut script = Script::default();
-        for step in self.steps() {
-            let args: Vec<_> = step[1..]
-                .iter()
-                .map(|arg| (arg != "NULL").then_some(arg.as_str()))
-                .collect();
-            // the guest swallows what it is told
-            script = script.step(&self.phase, &format!("try {}", step[0]), &args);
-        }
-        if self.harmless.is_none() && self.phase != "verify" {
-            let damage = Some("INSERT INTO public.probe_answer (name) VALUES ('went on')");
-            script = script.step(&self.phase, "try execute", &[damage]);
-        }
-        script
-    }
-}
-
-/// A text in which `{*N:part*}` is written out.
-fn unfolded(text: &str) -> String {
-    let mut whole = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("{*") {
-        let (count, after) = after.split_once(':').unwrap();
-        let (part, after) = after.split_once("*}").unwrap();
-        whole += before;
-        whole += &part.repeat(count.parse().unwrap());
-        rest = after;
-    }
-    whole + rest
-}
-
-/// A server of its own: what the tests beside do to roles would show in the comparison.
-static SERVER: LazyLock<Embedded> = LazyLock::new(|| {
-    // statistics of an autovacuum would show as well
-    let settings = vec![("autovacuum".to_owned(), "off".to_owned())];
-    let options = Options {
-        settings,
-        ..Options::default()
-    };
-    Embedded::start(&options).unwrap()
-});
-
-fn database(name: &str) -> Database {
-    Database {
-        name: name.to_owned(),
-        url: SERVER.url(name),
-    }
-}
-
-/// A copy of the attacked database, which is made once.
-fn copy() -> Database {
-    static NEXT: AtomicU32 = AtomicU32::new(1);
-    static TEMPLATE: LazyLock<()> = LazyLock::new(|| {
-        database("postgres").sql("CREATE DATABASE attacked");
-        let attacked = database("attacked");
-        attacked.sql(FIXTURE);
-        // the host makes its schema beside the first run
-        let script = Script::default().up("fail", &["the first run"]);
-        attacked.sql(script.sql());
-        let ended = attacked.run(&folder("few"), &["up"]);
-        ended.failed(6, "migration-failed");
-        attacked.sql("DELETE FROM public.probe_step");
-    });
-    LazyLock::force(&TEMPLATE);
-    let name = format!("copy_{}", NEXT.fetch_add(1, Ordering::Relaxed));
-    database("postgres").sql(&format!("CREATE DATABASE {name} TEMPLATE attacked"));
-    database(&name)
-}
-
-/// The folder with the probe that has the grants of that name.
-fn folder(grants: &str) -> PathBuf {
-    static FOLDERS: LazyLock<Mutex<HashMap<String, TempDir>>> = LazyLock::new(Mutex::default);
-    let mut folders = FOLDERS.lock().unwrap();
-    let folder = folders.entry(grants.to_owned()).or_insert_with(|| {
-        let folder = only(probe::folder(), &[probe::VERSION]);
-        let sets = attacks("document").grants;
-        let own = ["read public.probe_step", "insert public.probe_answer"].map(str::to_owned);
-        let lines: Vec<_> = sets[grants].iter().chain(&own).collect();
-        change_manifest(&file_of(folder.path(), probe::VERSION), |manifest| {
-            let (head, _) = manifest.split_once("[grants]").unwrap();
-            let phases = ["up", "down", "verify"].map(|phase| format!("{phase} = {lines:?}\n"));
-            let limits = "[limits]\nwall-time = \"6s\"\n";
-            format!("{head}{limits}[grants]\n{}", phases.concat())
-        });
-        folder
-    });
-    folder.path().to_owned()
-}
-
-const CHANGED: &str = " is not as before";
-
-/// Everything that must be as before.
-type State = Vec<Vec<Option<String>>>;
-
-/// What differs, by name.
-fn differences(before: &State, after: &State, but: &[&str]) -> Vec<String> {
-    let lines = |state: &State| -> BTreeMap<String, String> {
-        let text =
-            |line: &Vec<Option<String>>, place: usize| line[place].clone().unwrap_or_default();
-        let named = state.iter().map(|line| (text(line, 0), text(line, 1)));
-        named.filter(|(name, _)| !but.contains(&&**name)).collect()
-    };
-    let (before, after) = (lines(before), lines(after));
-    let names: BTreeSet<_> = before.keys().chain(after.keys()).collect();
-    let changed = names
-        .into_iter()
-        .filter(|name| before.get(*name) != after.get(*name));
-    changed.map(|name| format!("{name}{CHANGED}")).collect()
-}
-
-/// The schema and the roles as the server's own programs show them.
-fn dumped(database: &Database) -> [String; 2] {
-    let run = |program: &str, args: &[&str]| {
-        let mut command = Command::new(SERVER.bin_dir().join(program));
-        let output = command.args(args).args(["-d", &database.url]).output();
-        let output = output.unwrap();
-        assert!(output.status.success(), "{output:?}");
-        let text = String::from_utf8(output.stdout).unwrap();
-        // newer releases print a random key in \restrict
-        let kept = |line: &&str| !line.starts_with('\\') && !line.starts_with("--");
-        text.lines().filter(kept).collect::<Vec<_>>().join("\n")
-    };
-    [run("pg_dump", &["-s"]), run("pg_dumpall", &["-r"])]
-}
-
 /// A database that is attacked.
 pub struct Attacked {
     database: Database,
+    /// The same, as the login that the host has.
+    login: Database,
     session: Other,
     before: State,
 }
 
 impl Attacked {
     /// A session beside the attack sees how it is; to plan its question takes as long as to answer it.
-    fn new(database: Database) -> Self {
+    fn new(login: Login) -> Self {
+        let (database, login) = copy(login);
         let prepare = format!("PREPARE state AS {}", include_str!("state.sql"));
         let session = Other::open(&database, &prepare);
         let before = session.run(STATE);
         Attacked {
             database,
+            login,
             session,
             before,
         }
@@ -253,7 +44,7 @@ impl Attacked {
         let script = attack.script();
         let written = format!("DELETE FROM public.probe_step; {}", script.sql());
         self.session.run(&written);
-        ran(&self.database, attack, long)
+        ran(&self.login, attack, long)
     }
 
     /// What is not as before, save this.
@@ -265,13 +56,14 @@ impl Attacked {
 /// Tries attacks one after the other on one database, each in this way; what is not as it must be.
 pub fn together(
     attacks: &[&Attack],
+    login: Login,
     mut tried: impl FnMut(&Attack, &Attacked) -> Vec<String>,
 ) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut rest = attacks;
     // what one attack broke is not held against the next ones
     while !rest.is_empty() {
-        let attacked = Attacked::new(copy());
+        let attacked = Attacked::new(login);
         let dumps = dumped(&attacked.database);
         let mut whole = true;
         while let (true, [attack, others @ ..]) = (whole, rest) {
@@ -290,14 +82,18 @@ pub fn together(
 }
 
 /// Tries one attack on a database of its own.
-pub fn apart<T>(attack: &Attack, work: impl FnOnce(&Attacked) -> T) -> T {
-    let mut attacked = Attacked::new(copy());
+pub fn apart<T>(attack: &Attack, login: Login, work: impl FnOnce(&Attacked) -> T) -> T {
+    let mut attacked = Attacked::new(login);
     if let Some(prelude) = &attack.prelude {
         let name = &attacked.database.name;
-        attacked.session.run(&prelude.replace(":database", name));
+        attacked.session.run(
+            &prelude
+                .replace(":database", name)
+                .replace(":login", login.name()),
+        );
     }
     if attack.phase != "up" {
-        let applied = attacked.database.run(&folder(&attack.grants), &["up"]);
+        let applied = attacked.login.run(&folder(&attack.grants), &["up"]);
         applied.ok();
     }
     attacked.before = attacked.session.run(STATE);
@@ -317,13 +113,14 @@ pub fn is_refused(attack: &Attack, attacked: &Attacked) -> bool {
 }
 
 /// Tries an attack, which must be refused with the right words; what is not as it must be.
-pub fn tried(attack: &Attack, attacked: &Attacked) -> Vec<String> {
+pub fn tried(attack: &Attack, attacked: &Attacked, walls: &mut BTreeSet<Wall>) -> Vec<String> {
     let session = &attacked.session;
     let last = "SELECT coalesce(max(id), 0) FROM wasmigrate.run";
     let last = session.run(last)[0][0].clone().unwrap();
     let Some(ended) = attacked.run(attack, LONG) else {
         return vec!["it was not stopped".to_owned()];
     };
+    walls.extend(refused_by(&ended, attack.is_refused_by_text()));
     let mut wrong = Vec::new();
     if let Some(learned) = &attack.harmless {
         let answers =

@@ -1,6 +1,7 @@
-//! Each line that the four manifests grant is needed: without it a run is refused, and the refusal names it.
+//! Each line that the four manifests grant is needed, and in it each column and each action: without it a run is
+//! refused, and the refusal names it.
 
-use wasmigrate::guard::grants::{Grant, Grants};
+use wasmigrate::guard::grants::{Grant, Subject};
 use wasmigrate::manifest::Manifest;
 use wasmigrate::migration::Phase;
 
@@ -9,12 +10,57 @@ use crate::support::{Database, Ended, VERSIONS, only, white_cross};
 
 const PHASES: [Phase; 3] = [Phase::Up, Phase::Down, Phase::Verify];
 
-/// The grants of a manifest as it writes them, without line `without` of a phase.
-fn grants(manifest: &Manifest, without: (Phase, usize)) -> String {
+/// What may need a grant: an `up` on tables that this was done to before.
+struct Run {
+    before: &'static str,
+    args: &'static [&'static str],
+}
+
+/// With the settings' defaults.
+const USUAL: Run = Run {
+    before: "",
+    args: &[],
+};
+
+/// What a line grants, where that can be taken apart: each column or action by itself.
+fn parts(line: &Grant) -> Vec<Grant> {
+    let part = |subject| Grant {
+        kind: line.kind,
+        subject,
+    };
+    match &line.subject {
+        Subject::Columns(table, columns) if columns.len() > 1 => (columns.iter())
+            .map(|column| part(Subject::Columns(table.clone(), [column.clone()].into())))
+            .collect(),
+        Subject::Actions(table, actions) if actions.len() > 1 => (actions.iter())
+            .map(|action| part(Subject::Actions(table.clone(), [*action].into())))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// What is left of a line.
+fn without(line: &Grant, part: &Grant) -> Option<Grant> {
+    let left = parts(line).into_iter().filter(|other| other != part);
+    left.reduce(|mut one, other| {
+        match (&mut one.subject, other.subject) {
+            (Subject::Columns(_, columns), Subject::Columns(_, more)) => columns.extend(more),
+            (Subject::Actions(_, actions), Subject::Actions(_, more)) => actions.extend(more),
+            _ => unreachable!("only lines of columns and actions have parts"),
+        }
+        one
+    })
+}
+
+/// The grants of a manifest as it writes them, but of this line of a phase only what is left of it.
+fn grants(manifest: &Manifest, changed: (Phase, usize), left: Option<&Grant>) -> String {
     let phases = PHASES.map(|phase| {
         let lines = manifest.grants.of(phase).iter().enumerate();
-        let kept = lines.filter(|(place, _)| (phase, *place) != without);
-        let kept: Vec<String> = kept.map(|(_, grant)| format!("'{grant}'")).collect();
+        let kept = lines.filter_map(|(place, line)| match (phase, place) == changed {
+            true => left,
+            false => Some(line),
+        });
+        let kept: Vec<String> = kept.map(|line| format!("'{line}'")).collect();
         format!("{phase} = [{}]\n", kept.join(", "))
     });
     format!("[grants]\n{}", phases.concat())
@@ -33,10 +79,10 @@ fn advised(ended: &Ended) -> Grant {
     Grant::parse(&line).unwrap()
 }
 
-/// Takes each line of each phase of a migration away, one at a time; with each of these arguments of `up` it then
-/// runs, until one of the runs is refused.
+/// Takes each line, and each part of a line, of each phase of a migration away, one at a time; then these are run,
+/// until one is refused.
 #[track_caller]
-fn each_line_is_needed(version: &str, runs: &[&[&str]]) {
+fn each_line_is_needed(version: &str, runs: &[Run]) {
     let text = std::cell::RefCell::new(String::new());
     let whole = only(white_cross(), &[version]);
     change_manifest(&file_of(whole.path(), version), |manifest| {
@@ -46,58 +92,77 @@ fn each_line_is_needed(version: &str, runs: &[&[&str]]) {
     let text = text.into_inner();
     let manifest = Manifest::parse(version, &text).unwrap();
     let (head, _) = text.split_once("[grants]").unwrap();
+    let filled = Database::white_cross(40, 7);
+    let databases: Vec<_> = (runs.iter())
+        .map(|run| {
+            let database = filled.copy();
+            database.sql(run.before);
+            database
+        })
+        .collect();
     for phase in PHASES {
         for (place, line) in manifest.grants.of(phase).iter().enumerate() {
-            let folder = only(white_cross(), &[version]);
-            let section = grants(&manifest, (phase, place));
-            change_manifest(&file_of(folder.path(), version), |_| {
-                format!("{head}{section}")
-            });
-            let refused = runs.iter().find_map(|args| {
-                let database = Database::white_cross(40, 7);
-                let up = database.run(folder.path(), &[&["up"], *args].concat());
-                let ended = match phase {
-                    Phase::Down => {
-                        up.ok();
-                        database.run(folder.path(), &["down"])
-                    }
-                    Phase::Up | Phase::Verify => up,
-                };
-                (ended.status != 0).then_some(ended)
-            });
-            let ended = refused.unwrap_or_else(|| panic!("no run needs {phase}: {line}"));
-            let ended = ended.failed(7, "grant-denied");
-            assert!(ended.stderr.contains("is not granted"), "{line}: {ended:?}");
-            let removed = Grants::parse([line.to_string().as_str()]).unwrap();
-            let advised = advised(&ended);
-            assert!(
-                removed.iter().any(|grant| grant.allows(&advised)),
-                "without {line} it is advised to add {advised}"
-            );
+            for part in [line.clone()].into_iter().chain(parts(line)) {
+                let folder = only(white_cross(), &[version]);
+                let left = without(line, &part).filter(|_| part != *line);
+                let section = grants(&manifest, (phase, place), left.as_ref());
+                change_manifest(&file_of(folder.path(), version), |_| {
+                    format!("{head}{section}")
+                });
+                let refused = runs.iter().zip(&databases).find_map(|(run, database)| {
+                    let database = database.copy();
+                    let up = database.run(folder.path(), &[&["up"], run.args].concat());
+                    let ended = match phase {
+                        Phase::Down => {
+                            up.ok();
+                            database.run(folder.path(), &["down"])
+                        }
+                        Phase::Up | Phase::Verify => up,
+                    };
+                    (ended.status != 0).then_some(ended)
+                });
+                let ended = refused.unwrap_or_else(|| panic!("no run needs {phase}: {part}"));
+                let ended = ended.failed(7, "grant-denied");
+                assert!(ended.stderr.contains("is not granted"), "{part}: {ended:?}");
+                let advised = advised(&ended);
+                // of a whole line the first statement needs a part, with others of a part the statement that needs it
+                let named = line.allows(&advised) && (part == *line || advised.allows(&part));
+                assert!(named, "without {part} it is advised to add {advised}");
+            }
         }
     }
 }
 
 #[test]
 fn each_line_of_the_foreign_keys_manifest_is_needed() {
-    let runs: [&[&str]; 2] = [
-        &["--set", "orphans=placeholder"],
-        &["--set", "orphans=delete"],
+    let runs = [
+        USUAL,
+        Run {
+            args: &["--set", "orphans=delete"],
+            ..USUAL
+        },
+        Run {
+            before:
+                "ALTER TABLE public.medication_logs ADD CONSTRAINT fk_medication_logs_medication_id
+                     FOREIGN KEY (\"medicationId\") REFERENCES public.medications (id)
+                     ON UPDATE CASCADE ON DELETE RESTRICT NOT VALID",
+            ..USUAL
+        },
     ];
     each_line_is_needed(VERSIONS[0], &runs);
 }
 
 #[test]
 fn each_line_of_the_critical_indexes_manifest_is_needed() {
-    each_line_is_needed(VERSIONS[1], &[&[]]);
+    each_line_is_needed(VERSIONS[1], &[USUAL]);
 }
 
 #[test]
 fn each_line_of_the_security_indexes_manifest_is_needed() {
-    each_line_is_needed(VERSIONS[2], &[&[]]);
+    each_line_is_needed(VERSIONS[2], &[USUAL]);
 }
 
 #[test]
 fn each_line_of_the_search_indexes_manifest_is_needed() {
-    each_line_is_needed(VERSIONS[3], &[&[]]);
+    each_line_is_needed(VERSIONS[3], &[USUAL]);
 }

@@ -107,6 +107,23 @@ impl Need {
         }
     }
 
+    /// Whether it is shown with a `?`, for what only the server knows.
+    pub fn is_open(&self) -> bool {
+        match self {
+            Need::Columns { .. } | Need::Extension(_) | Need::ExtensionObject { .. } => true,
+            Need::Call { arguments, .. } => *arguments > 0,
+            _ => false,
+        }
+    }
+
+    /// What is wrong with what it names, where the catalog was asked and knows no grant that meets it.
+    pub fn unknown(&self) -> Option<String> {
+        match self {
+            Need::Owner { object, .. } => Some(format!("no such {object}")),
+            _ => None,
+        }
+    }
+
     /// Whether grants meet it, as far as the text tells.
     pub fn is_met_by(&self, grants: &[Grant]) -> bool {
         let mut of_kind = grants.iter().filter(|grant| grant.kind == self.kind());

@@ -8,11 +8,15 @@ mod refused;
 mod relations;
 mod tables;
 mod upkeep;
+mod words;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::Node;
 
 use super::walk::Walker;
+
+/// Why what has no kind of grant is refused.
+const UNGRANTED: &str = "no grant covers it";
 
 impl Walker<'_> {
     /// Judges a statement.

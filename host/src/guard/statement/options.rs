@@ -3,7 +3,7 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{DefElem, Node};
 
-use super::walk::{Walker, shown};
+use super::walk::{Walker, shown, string};
 
 /// Storage parameters of tables. Source: PostgreSQL, `CREATE TABLE`, "Storage Parameters".
 pub const OF_TABLES: &[&str] = &[
@@ -112,17 +112,22 @@ impl Walker<'_> {
     }
 }
 
-/// Whether an option is given and not switched off. Source: PostgreSQL, `defGetBoolean`.
+/// Whether an option is given and not switched off; the last one counts. Source: PostgreSQL, `defGetBoolean`.
 pub fn is_on(options: &[Node], name: &str) -> bool {
-    options.iter().any(|option| match &option.node {
-        Some(NodeEnum::DefElem(option)) if option.defname == name => {
-            !matches!(option.arg.as_deref().and_then(|node| node.node.as_ref()),
-                Some(NodeEnum::Integer(value)) if value.ival == 0)
-                && !matches!(
-                    option.arg.as_deref().and_then(super::walk::string),
-                    Some("false" | "off")
-                )
-        }
-        _ => false,
+    let given = options.iter().rev().find_map(|option| match &option.node {
+        Some(NodeEnum::DefElem(option)) if option.defname == name => Some(option),
+        _ => None,
+    });
+    given.is_some_and(|option| match option.arg.as_deref() {
+        None => true,
+        Some(value) => match (&value.node, string(value)) {
+            (Some(NodeEnum::Integer(value)), _) => value.ival != 0,
+            (Some(NodeEnum::Boolean(value)), _) => value.boolval,
+            (_, Some(word)) => !["false", "off"]
+                .iter()
+                .any(|off| off.eq_ignore_ascii_case(word)),
+            // the server takes no other, and it needs no less
+            _ => true,
+        },
     })
 }

@@ -243,6 +243,48 @@ fn worker(job: Job) -> Result<(), ()> {
 mod tests {
     use super::*;
 
+    /// The server is asked about this text in place of the command.
+    #[test]
+    fn the_query_that_something_is_made_of_is_a_statement_of_its_own() {
+        for (sql, query) in [
+            (
+                "CREATE TABLE s.n AS SELECT a FROM s.t WHERE b = $1",
+                Some("SELECT a FROM s.t WHERE b = $1"),
+            ),
+            (
+                "CREATE TABLE s.n (x) AS VALUES (1) WITH NO DATA",
+                Some("VALUES (1)"),
+            ),
+            (
+                "CREATE MATERIALIZED VIEW s.m AS SELECT a FROM s.t",
+                Some("SELECT a FROM s.t"),
+            ),
+            (
+                "CREATE OR REPLACE VIEW s.v AS WITH c AS (SELECT 1 AS a) SELECT a FROM c",
+                Some("WITH c AS (SELECT 1 AS a) SELECT a FROM c"),
+            ),
+            (
+                "SELECT a INTO UNLOGGED s.n FROM s.t ORDER BY a",
+                Some("SELECT a FROM s.t ORDER BY a"),
+            ),
+            // INTO stands in the first of them alone
+            (
+                "SELECT a INTO s.n FROM s.t UNION SELECT b FROM s.u EXCEPT SELECT c FROM s.w",
+                Some("(SELECT a FROM s.t UNION SELECT b FROM s.u) EXCEPT SELECT c FROM s.w"),
+            ),
+            ("SELECT a FROM s.t", None),
+            ("SELECT a FROM s.t UNION SELECT b FROM s.u", None),
+            ("CREATE TABLE s.n AS EXECUTE p", None),
+            ("INSERT INTO s.t SELECT a FROM s.u", None),
+            ("CREATE TABLE s.n (a int)", None),
+        ] {
+            let sql = sql.to_owned();
+            let shown = sql.clone();
+            let found = on_thread(move || Ok(parse(&sql)?.first().and_then(inner_query)));
+            assert_eq!(found.unwrap().as_deref(), query, "{shown}");
+        }
+    }
+
     /// What is left out would never be judged.
     #[test]
     fn every_statement_of_a_text_is_found() {

@@ -6,7 +6,9 @@ use pg_query::protobuf::{
     PartitionCmd, RangeVar, RenameStmt,
 };
 
+use super::UNGRANTED;
 use super::tables::Base;
+use super::words::words;
 use crate::guard::grants::name::Name;
 use crate::guard::grants::{Action, Kind, Object};
 use crate::guard::statement::options::{OF_COLUMNS, OF_INDEXES, OF_TABLES};
@@ -107,11 +109,7 @@ impl Walker<'_> {
             ObjectType::ObjectTable => {}
             ObjectType::ObjectView | ObjectType::ObjectMatview => self.only_defaults(alter),
             ObjectType::ObjectSequence => self.deny("ALTER SEQUENCE", "only RESTART is known", -1),
-            _ => self.deny(
-                "ALTER of this object",
-                "the guard does not know what it would do",
-                -1,
-            ),
+            kind => self.deny(format!("ALTER {}", words(kind)), UNGRANTED, -1),
         }
         self.is_change(ChangeKind::AlterTable);
         let Some(table) = self.relation(alter.relation.as_ref()) else {
@@ -140,7 +138,8 @@ impl Walker<'_> {
                 _ => false,
             };
             if !known {
-                self.deny("ALTER VIEW", "create it anew as it should be", -1);
+                let what = format!("ALTER {}", words(alter.objtype()));
+                self.deny(what, "create it anew as it should be", -1);
             }
         }
     }
@@ -278,11 +277,9 @@ impl Walker<'_> {
                     self.owner(Kind::Index, Object::Index, &index);
                 }
             }
-            _ => self.deny(
-                "RENAME of this object",
-                "the guard does not know what it would do",
-                -1,
-            ),
+            (ObjectType::ObjectColumn, kind) | (kind, _) => {
+                self.deny(format!("ALTER {} ... RENAME", words(kind)), UNGRANTED, -1);
+            }
         }
     }
 

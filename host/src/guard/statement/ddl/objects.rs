@@ -7,7 +7,9 @@ use pg_query::protobuf::{
     ObjectType,
 };
 
+use super::UNGRANTED;
 use super::tables::Base;
+use super::words::words;
 use crate::guard::grants::name::{Ident, Name, forbidden_schema};
 use crate::guard::grants::{Action, Grant, Kind, Need, Object, Subject};
 use crate::guard::statement::types::Place;
@@ -281,7 +283,7 @@ impl Walker<'_> {
                 },
                 _ => self.deny_node(object),
             },
-            _ => self.deny("DROP of an object of this kind", "no grant covers it", -1),
+            _ => self.deny(format!("DROP {}", words(kind)), UNGRANTED, -1),
         }
     }
 

@@ -1,7 +1,10 @@
 //! The kinds of statements that no migration may send, and why.
 
 use pg_query::NodeEnum;
+use pg_query::protobuf::ObjectType;
 
+use super::UNGRANTED;
+use super::words::words;
 use crate::guard::statement::columns::Source;
 use crate::guard::statement::walk::{Walker, kind_of};
 
@@ -72,7 +75,11 @@ fn reason(node: &NodeEnum) -> Option<(&'static str, &'static str)> {
         NodeEnum::AlterEventTrigStmt(_) => ("event trigger", HOOKS),
         NodeEnum::RuleStmt(_) => ("CREATE RULE", HOOKS),
         NodeEnum::CreateCastStmt(_) => ("CREATE CAST", HOOKS),
-        NodeEnum::DefineStmt(_) => ("CREATE of an operator, an aggregate or the like", HOOKS),
+        NodeEnum::AlterDomainStmt(_) => ("ALTER DOMAIN", UNGRANTED),
+        NodeEnum::AlterExtensionStmt(_) => ("ALTER EXTENSION", UNGRANTED),
+        NodeEnum::AlterExtensionContentsStmt(_) => ("ALTER EXTENSION", UNGRANTED),
+        NodeEnum::AlterCollationStmt(_) => ("ALTER COLLATION", UNGRANTED),
+        NodeEnum::AlterObjectDependsStmt(_) => ("DEPENDS ON EXTENSION", UNGRANTED),
         NodeEnum::CreateOpClassStmt(_) => ("CREATE OPERATOR CLASS", HOOKS),
         NodeEnum::CreateOpFamilyStmt(_) => ("CREATE OPERATOR FAMILY", HOOKS),
         NodeEnum::AlterOpFamilyStmt(_) => ("ALTER OPERATOR FAMILY", HOOKS),
@@ -106,9 +113,16 @@ fn reason(node: &NodeEnum) -> Option<(&'static str, &'static str)> {
 impl Walker<'_> {
     /// Refuses a statement; what it holds is judged too, so that its needs are shown.
     pub fn refused(&mut self, node: &NodeEnum) {
-        match reason(node) {
-            Some((what, why)) => self.deny(what, why, -1),
-            None => self.deny(
+        match (node, reason(node)) {
+            (NodeEnum::DefineStmt(define), _) => {
+                let what = match define.kind() {
+                    ObjectType::ObjectType => "CREATE TYPE of a base type".to_owned(),
+                    kind => format!("CREATE {}", words(kind)),
+                };
+                self.deny(what, HOOKS, -1);
+            }
+            (_, Some((what, why))) => self.deny(what, why, -1),
+            _ => self.deny(
                 format!("{} as a statement", kind_of(node)),
                 "the guard does not know what it would do",
                 -1,

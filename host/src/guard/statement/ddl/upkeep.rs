@@ -7,10 +7,11 @@ use pg_query::protobuf::{
     VacuumStmt,
 };
 
+use super::words::words;
 use crate::guard::grants::name::Name;
 use crate::guard::grants::{Kind, Object};
 use crate::guard::statement::options::{OF_VACUUM, is_on};
-use crate::guard::statement::walk::{Walker, strings};
+use crate::guard::statement::walk::Walker;
 use crate::guard::statement::{ChangeKind, Role};
 
 impl Walker<'_> {
@@ -128,17 +129,11 @@ impl Walker<'_> {
             }
             ObjectType::ObjectIndex => self.comment_on_part(Object::Index, names),
             ObjectType::ObjectStatisticExt => self.comment_on_part(Object::Statistics, names),
-            _ => {
-                let what = match strings(names) {
-                    Some(names) if !names.is_empty() => "COMMENT ON this object",
-                    _ => "COMMENT ON an object of this kind",
-                };
-                self.deny(
-                    what,
-                    "only tables, views, sequences, types and their parts are known",
-                    -1,
-                );
-            }
+            kind => self.deny(
+                format!("COMMENT ON {}", words(kind)),
+                "only tables, views, sequences, types and their parts are known",
+                -1,
+            ),
         }
     }
 

@@ -92,6 +92,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "DROP INDEX CONCURRENTLY IF EXISTS public.i",
         &["index public.t"],
     ),
+    ("VACUUM (ANALYZE 'OFF') public.t", &["vacuum public.t"]),
+    ("VACUUM (ANALYZE, ANALYZE 0) public.t", &["vacuum public.t"]),
+    (
+        "VACUUM (ANALYZE False, ANALYZE \"On\") public.t",
+        &["vacuum public.t", "analyze public.t"],
+    ),
     ("REINDEX INDEX CONCURRENTLY public.i", &["index public.t"]),
     (
         "ALTER TABLE public.t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES public.u (id) NOT VALID",

@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
+use super::sound::answered;
 use super::*;
-use crate::guard::grants::{Grant, Kind, Subject};
+use crate::guard::grants::Subject;
 
 /// What is read or updated of a table: all, or these columns.
 fn columns(need: &Need) -> Option<(Kind, &Name, bool, Vec<String>)> {
@@ -128,6 +129,58 @@ const TEMPLATES: &[Template] = &[
             ("WHEN MATCHED THEN UPDATE SET a = y.a", true),
             ("WHEN NOT MATCHED THEN INSERT (a) VALUES (y.b)", true),
             ("WHEN NOT MATCHED BY SOURCE THEN DO NOTHING", false),
+            ("RETURNING merge_action(), x.r, y.s", true),
+            (", public.f()", false),
+        ],
+    },
+    Template {
+        parts: &[
+            ("WITH c AS (SELECT k.a FROM public.k k)", true),
+            ("SELECT x.a FROM public.t x", false),
+            ("WHERE x.b = 1", true),
+            (
+                "UNION ALL SELECT y.a FROM public.u y WHERE y.c IN (SELECT s.k FROM public.secret s)",
+                true,
+            ),
+            (
+                "EXCEPT (SELECT z.a FROM public.z z INTERSECT TABLE public.whole)",
+                true,
+            ),
+            ("ORDER BY 1", true),
+            ("LIMIT (SELECT count(*) FROM public.lim)", true),
+        ],
+    },
+    Template {
+        parts: &[
+            ("CREATE TABLE public.n AS", false),
+            ("WITH c AS (SELECT k.a FROM public.k k)", true),
+            ("SELECT x.a", false),
+            (", public.f(x.b, 1)", true),
+            (", x.c::public.mood AS d", true),
+            ("FROM public.t x", false),
+            ("JOIN public.u y ON y.id = x.id", true),
+            ("WHERE x.o OPERATOR(ext.%) 'a'", true),
+            ("UNION SELECT z.p FROM public.z z", true),
+            ("WITH NO DATA", true),
+        ],
+    },
+    Template {
+        parts: &[
+            ("CREATE OR REPLACE VIEW public.v", false),
+            ("WITH (security_invoker = true)", true),
+            ("AS SELECT x.a", false),
+            (
+                ", (SELECT max(m.n) FROM public.m m WHERE m.id = x.id)",
+                true,
+            ),
+            (", public.g(x.*)", true),
+            ("FROM public.t x", false),
+            ("LEFT JOIN public.u y ON y.id = x.id", true),
+            (
+                "WHERE EXISTS (SELECT s.k FROM public.secret s WHERE s.k = x.k)",
+                true,
+            ),
+            ("EXCEPT SELECT z.p FROM public.z z", true),
         ],
     },
     Template {
@@ -190,12 +243,12 @@ proptest! {
 
     #[test]
     fn any_text_is_answered(sql in any::<String>()) {
-        required(&sql);
+        answered(&sql);
     }
 
     #[test]
     fn any_text_of_sql_is_answered(words in prop::collection::vec(select(WORDS), 0..40)) {
-        required(&words.join(" "));
+        answered(&words.join(" "));
     }
 
     #[test]
@@ -211,8 +264,8 @@ proptest! {
         let (first, second) = (sql(&first), sql(&second));
         let head = first[..cut.index(first.len() + 1)].iter().collect::<String>();
         let tail = second[join.index(second.len() + 1)..].iter().collect::<String>();
-        required(&format!("{head}{tail}"));
-        required(&format!("{head} {word} {tail}"));
+        answered(&format!("{head}{tail}"));
+        answered(&format!("{head} {word} {tail}"));
     }
 
     #[test]
@@ -228,7 +281,7 @@ proptest! {
         let mut chosen = chosen;
         chosen[*added.get(&optional)] = true;
         let with = written(template, &chosen);
-        let (less, more) = (required(&without), required(&with));
+        let (less, more) = (answered(&without), answered(&with));
         prop_assert!(less.denied.is_empty(), "{without}: {:?}", less.denied);
         prop_assert!(more.denied.is_empty(), "{with}: {:?}", more.denied);
         for need in &less.needs {
@@ -252,99 +305,17 @@ proptest! {
 }
 
 /// Words that reach much of the grammar.
+#[rustfmt::skip]
 const WORDS: &[&str] = &[
-    "select",
-    "from",
-    "where",
-    "with",
-    "recursive",
-    "as",
-    "(",
-    ")",
-    ",",
-    ";",
-    "*",
-    ".",
-    "a",
-    "b",
-    "public.t",
-    "insert into",
-    "values",
-    "update",
-    "set",
-    "delete",
-    "returning",
-    "merge into",
-    "using",
-    "on",
-    "when matched then",
-    "create table",
-    "create index",
-    "alter table",
-    "add column",
-    "drop",
-    "cascade",
-    "1",
-    "'x'",
-    "$1",
-    "::",
-    "int",
-    "public.f(",
-    "f(",
-    "=",
-    "operator(public.+)",
-    "join",
-    "lateral",
-    "group by",
-    "order by",
-    "limit",
-    "for update",
-    "union",
-    "null",
-    "array[",
-    "]",
-    "case when",
-    "then",
-    "end",
-    "exists",
-    "in",
-    "over (",
-    "filter (where",
-    "json_table(",
-    "xmltable(",
-    "columns",
-    "path",
-    "execute",
-    "explain",
-    "copy",
-    "function",
-    "language sql",
-    "begin atomic",
-    "constraint",
-    "check",
-    "references",
-    "default",
-    "generated always as",
-    "partition of",
-    "primary key",
-    "collate",
-    "u&\"\\0061\"",
-    "$$",
-    "/*",
-    "*/",
-    "--",
-    "\n",
-    "'",
-    "\"",
-    "do",
-    "comment on",
-    "is",
-    "not",
-    "table",
-    "view",
-    "grant",
-    "all",
-    "to",
-    "interval",
+    "select", "from", "where", "with", "recursive", "as", "(", ")", ",", ";", "*", ".", "a", "b",
+    "public.t", "insert into", "values", "update", "set", "delete", "returning", "merge into",
+    "using", "on", "when matched then", "create table", "create index", "alter table", "add column",
+    "drop", "cascade", "1", "'x'", "$1", "::", "int", "public.f(", "f(", "=", "operator(public.+)",
+    "join", "lateral", "group by", "order by", "limit", "for update", "union", "null", "array[",
+    "]", "case when", "then", "end", "exists", "in", "over (", "filter (where", "json_table(",
+    "xmltable(", "columns", "path", "execute", "explain", "copy", "function", "language sql",
+    "begin atomic", "constraint", "check", "references", "default", "generated always as",
+    "partition of", "primary key", "collate", "u&\"\\0061\"", "$$", "/*", "*/", "--", "\n", "'",
+    "\"", "do", "comment on", "is", "not", "table", "view", "grant", "all", "to", "interval",
     "row(",
 ];
