@@ -205,8 +205,9 @@ pub struct Effects {
     pub triggers: Vec<Trigger>,
     /// Rules that rewrite one of the statements. What they do is not followed.
     pub rules: Vec<Rule>,
-    /// Functions that are not the server's own and run in defaults, generated columns, CHECK constraints,
-    /// domains, indexes, partition keys and triggers' conditions, also by way of an operator.
+    /// Functions that are not the server's own, and of its own those that may do more than look, which run in
+    /// defaults, generated columns, CHECK constraints, domains, indexes, partition keys and triggers' conditions,
+    /// also by way of an operator.
     pub functions: Vec<Function>,
     /// Sequences that defaults use.
     pub sequences: Vec<Sequence>,

@@ -27,7 +27,7 @@ use std::fmt;
 
 use super::grants::Need;
 use super::grants::name::Name;
-pub(super) use call::OF_SEQUENCES;
+pub use call::OF_SEQUENCES;
 pub(super) use from::SAMPLING;
 pub(super) use walk::{MAX_DENIALS, escaped};
 

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::{Session, sql};
 use crate::database::failure::Failure;
+use crate::guard::functions;
 use crate::touched::{Effects, Function, Other, Rule, Sequence, Trigger, Write, WrittenTable};
 
 #[derive(Deserialize)]
@@ -21,8 +22,15 @@ struct Answer {
 struct PlainTable {
     #[serde(flatten)]
     written: WrittenTable,
-    /// Whether nothing follows of the write.
+    /// Whether nothing follows of the write, but for what these functions of the server's own do.
     plain: bool,
+    calls: Vec<String>,
+}
+
+impl PlainTable {
+    fn is_plain(&self) -> bool {
+        self.plain && self.calls.iter().all(|name| functions::allowed(name))
+    }
 }
 
 impl Session {
@@ -33,13 +41,12 @@ impl Session {
             return Ok(Effects::default());
         }
         let param = serde_json::json!(writes).to_string();
-        let lookup = (self.lookup(&self.lookups().plain_effects, || {
-            sql::short::EFFECTS.to_owned()
-        }))
-        .await?;
+        let lookup = self
+            .lookup(&self.lookups().plain_effects, sql::short::effects)
+            .await?;
         let tables: Option<Vec<PlainTable>> = self.aside(None, &lookup, &[&param]).await?;
         let tables = tables.unwrap_or_default();
-        if tables.len() == writes.len() && tables.iter().all(|table| table.plain) {
+        if tables.len() == writes.len() && tables.iter().all(PlainTable::is_plain) {
             return Ok(Effects {
                 tables: tables.into_iter().map(|table| table.written).collect(),
                 ..Effects::default()

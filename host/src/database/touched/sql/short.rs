@@ -1,6 +1,6 @@
 //! The short look-ups, which tell whether a statement and its writes are plain, and if so all of them.
 
-use super::{PROBE, function, operator, other, schema};
+use super::{PROBE, calls_of_the_servers_own, function, operator, other, schema};
 
 /// What the probe's statement depends on itself; `deep` where on types or functions, which may lead further;
 /// `alone` is a relation without children that is of no extension.
@@ -51,11 +51,16 @@ pub(in super::super) fn names() -> String {
 }
 
 /// Writes to tables of which nothing follows, each with whether it is one: a table that stands alone, without
-/// rules and users' triggers, with nothing but the server's own in its defaults, constraints and indexes. The
-/// parameter is that of [`super::effects`].
-pub(in super::super) const EFFECTS: &str = "SELECT json_agg(json_build_object('schema', s.nspname, 'name', c.relname, 'kind', c.relkind, \
+/// rules and users' triggers, with nothing but the server's own in its defaults, constraints and indexes; `calls`
+/// are those of its functions that may do more than look. The parameter is that of [`super::effects`].
+pub(in super::super) fn effects() -> String {
+    format!(
+        "SELECT json_agg(json_build_object('schema', s.nspname, 'name', c.relname, 'kind', c.relkind, \
       'verb', i.item ->> 'verb', 'columns', i.item -> 'columns', 'row_security', c.relrowsecurity, \
       'row_security_forced', c.relforcerowsecurity, 'partition', false, 'part', false, \
+      'calls', ARRAY(SELECT b.proname FROM (SELECT d.adbin::text FROM pg_attrdef d WHERE d.adrelid = c.oid \
+         UNION ALL SELECT k.conbin::text FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c') \
+        AS t (body) CROSS JOIN {own} AS b), \
       'plain', c.relkind = 'r' AND NOT c.relispartition AND NOT c.relhassubclass AND NOT c.relhasrules \
         AND NOT EXISTS (SELECT FROM pg_trigger t WHERE c.relhastriggers AND t.tgrelid = c.oid \
           AND (NOT t.tgisinternal OR t.tgparentid <> 0)) \
@@ -72,4 +77,7 @@ pub(in super::super) const EFFECTS: &str = "SELECT json_agg(json_build_object('s
           AND n.refclassid IN (1255, 2616, 2617))))::text \
     FROM json_array_elements($1::text::json) AS i (item) \
       JOIN pg_namespace s ON s.nspname = (i.item ->> 'schema') \
-      JOIN pg_class c ON c.relnamespace = s.oid AND c.relname = (i.item ->> 'table')";
+      JOIN pg_class c ON c.relnamespace = s.oid AND c.relname = (i.item ->> 'table')",
+        own = calls_of_the_servers_own("t.body")
+    )
+}
