@@ -6,7 +6,10 @@ use serde::Deserialize;
 use super::{Session, sql};
 use crate::database::failure::Failure;
 use crate::guard::functions;
-use crate::touched::{Effects, Function, Other, Rule, Sequence, Trigger, Write, WrittenTable};
+use crate::touched::{
+    Effects, EventTrigger, Function, Other, Rule, Sequence, Surroundings, Trigger, Work, Write,
+    WrittenTable,
+};
 
 #[derive(Deserialize)]
 struct Answer {
@@ -16,6 +19,13 @@ struct Answer {
     functions: Option<Vec<Function>>,
     sequences: Option<Vec<Sequence>>,
     others: Option<Vec<Other>>,
+}
+
+#[derive(Deserialize)]
+struct Short {
+    tables: Option<Vec<PlainTable>>,
+    reaching: bool,
+    triggers: Option<Vec<EventTrigger>>,
 }
 
 #[derive(Deserialize)]
@@ -40,24 +50,15 @@ impl Session {
         if writes.is_empty() {
             return Ok(Effects::default());
         }
-        let param = serde_json::json!(writes).to_string();
-        let lookup = self
-            .lookup(&self.lookups().plain_effects, sql::short::effects)
-            .await?;
-        let tables: Option<Vec<PlainTable>> = self.aside(None, &lookup, &[&param]).await?;
-        let tables = tables.unwrap_or_default();
+        let tables = self.short(writes).await?.tables.unwrap_or_default();
         if tables.len() == writes.len() && tables.iter().all(PlainTable::is_plain) {
             return Ok(Effects {
                 tables: tables.into_iter().map(|table| table.written).collect(),
                 ..Effects::default()
             });
         }
-        let server = self.server();
-        let lookup = self
-            .lookup(&self.lookups().effects, || sql::effects(server))
-            .await?;
-        let found: Answer = self.aside(None, &lookup, &[&param]).await?;
-        let tables = found.tables.unwrap_or_default();
+        let effects = self.all_effects(writes).await?;
+        let tables = &effects.tables;
         let known = |write: &&Write| {
             !tables.iter().any(|table| {
                 table.via.is_none() && table.schema == write.schema && table.name == write.table
@@ -67,8 +68,56 @@ impl Session {
             let table = crate::database::label(&write.schema, &write.table);
             return Err(Failure::Unusable(format!("there is no relation {table}")));
         }
+        Ok(effects)
+    }
+
+    /// What commands find: which of these tables are quiet, and the rest of [`Surroundings`]. One round trip.
+    pub async fn surroundings(&self, tables: &[Write]) -> Result<Surroundings, Failure> {
+        let found = self.short(tables).await?;
+        let tables = found.tables.unwrap_or_default().into_iter();
+        let quiet = tables.filter(PlainTable::is_plain);
+        Ok(Surroundings {
+            quiet: quiet
+                .map(|table| (table.written.schema, table.written.name))
+                .collect(),
+            reaching: found.reaching,
+            triggers: found.triggers.unwrap_or_default(),
+        })
+    }
+
+    /// All that a command's work may run. What does not exist runs nothing.
+    pub async fn set_off(&self, work: &Work) -> Result<Effects, Failure> {
+        let mut effects = self.all_effects(&work.tables).await?;
+        let lookup = self.lookup(&self.lookups().commands, sql::commands).await?;
+        let param = serde_json::json!(work).to_string();
+        let more: Vec<Function> = self.aside(None, &lookup, &[&param]).await?;
+        effects.functions.extend(more);
+        Ok(effects)
+    }
+
+    /// The query of a materialized view, if there is one of that name.
+    pub async fn query_of_view(&self, schema: &str, name: &str) -> Result<Option<String>, Failure> {
+        let query = self.text(sql::QUERY_OF_VIEW, &[schema, name]).await?;
+        Ok(query.map(|query| query.trim_end_matches(';').to_owned()))
+    }
+
+    async fn short(&self, writes: &[Write]) -> Result<Short, Failure> {
+        let lookup = self
+            .lookup(&self.lookups().plain_effects, sql::short::effects)
+            .await?;
+        let param = serde_json::json!(writes).to_string();
+        self.aside(None, &lookup, &[&param]).await
+    }
+
+    async fn all_effects(&self, writes: &[Write]) -> Result<Effects, Failure> {
+        let server = self.server();
+        let lookup = self
+            .lookup(&self.lookups().effects, || sql::effects(server))
+            .await?;
+        let param = serde_json::json!(writes).to_string();
+        let found: Answer = self.aside(None, &lookup, &[&param]).await?;
         Ok(Effects {
-            tables,
+            tables: found.tables.unwrap_or_default(),
             triggers: found.triggers.unwrap_or_default(),
             rules: found.rules.unwrap_or_default(),
             functions: found.functions.unwrap_or_default(),

@@ -3,13 +3,15 @@
 //!
 //! Classes of objects are the oids of their catalogs, which never change: 1247 pg_type, 1255 pg_proc, 1259
 //! pg_class, 2604 pg_attrdef, 2606 pg_constraint, 2615 pg_namespace, 2616 pg_opclass, 2617 pg_operator, 2618
-//! pg_rewrite, 2620 pg_trigger, 3079 pg_extension. Oids from 16384 on are not the server's own.
+//! pg_rewrite, 2620 pg_trigger, 3079 pg_extension, 3381 pg_statistic_ext. Oids from 16384 on are not the server's own.
 //! Sources: PostgreSQL, "System Catalogs": pg_depend, pg_proc, pg_rewrite, pg_trigger, pg_constraint,
 //! pg_inherits; "System Catalog Initial Data".
 
+mod commands;
 mod effects;
 pub(super) mod short;
 
+pub(super) use commands::{QUERY_OF_VIEW, commands};
 pub(super) use effects::effects;
 
 use crate::guard::statement::OF_SEQUENCES;

@@ -21,6 +21,7 @@ const RULE_EVENT: &str =
     "CASE w.verb WHEN 'update' THEN '2' WHEN 'insert' THEN '3' WHEN 'delete' THEN '4' END";
 
 /// Everything that writes set off. The parameter is a JSON array of `{schema, table, verb, columns}`.
+/// Of commands, which build indexes or define a table, it tells what their tables are made of.
 pub(in super::super) fn effects(server: u32) -> String {
     let set_columns = if server >= 15 {
         "coalesce(CASE WHEN w.verb = 'delete' THEN f.confdelsetcols END, f.conkey)"
@@ -37,7 +38,9 @@ pub(in super::super) fn effects(server: u32) -> String {
     };
     format!(
         "WITH RECURSIVE write (rel, verb, cols, rows_only, way, origin) AS ( \
-          SELECT c.oid, i.item ->> 'verb', CASE json_typeof(i.item -> 'columns') WHEN 'array' THEN \
+          SELECT CASE WHEN i.item ->> 'verb' IN ('build', 'define') THEN coalesce( \
+              (SELECT x.indrelid FROM pg_index x WHERE x.indexrelid = c.oid), c.oid) ELSE c.oid END, \
+            i.item ->> 'verb', CASE json_typeof(i.item -> 'columns') WHEN 'array' THEN \
               ARRAY(SELECT x COLLATE \"C\" FROM json_array_elements_text(i.item -> 'columns') AS e (x)) END, \
             false, NULL::text, 0::oid \
           FROM json_array_elements($1::text::json) AS i (item) \
@@ -88,6 +91,7 @@ pub(in super::super) fn effects(server: u32) -> String {
                 WITH ORDINALITY AS m (found, n) \
               WHERE (m.found[1])::oid <> r.ev_class ORDER BY m.n LIMIT 1) AS b (rel) \
             WHERE c.relkind = 'v' AND r.ev_class = w.rel AND r.rulename = '_RETURN' \
+              AND w.verb NOT IN ('build', 'define') \
               AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = w.rel AND t.tgtype & 64 <> 0 \
                 AND t.tgtype & {EVENT} <> 0) \
               AND NOT EXISTS (SELECT FROM pg_rewrite o WHERE o.ev_class = w.rel AND o.is_instead \
@@ -96,26 +100,27 @@ pub(in super::super) fn effects(server: u32) -> String {
         ), fired AS MATERIALIZED ( \
           SELECT DISTINCT t.oid, t.tgname, t.tgrelid, t.tgfoid FROM write w \
             JOIN pg_trigger t ON t.tgrelid = w.rel \
-          WHERE {FIRES} AND t.tgtype & {EVENT} <> 0 AND (NOT w.rows_only OR t.tgtype & 1 = 1) \
+          WHERE {FIRES} AND t.tgtype & {EVENT} <> 0 AND w.verb NOT IN ('build', 'define') AND (NOT w.rows_only OR t.tgtype & 1 = 1) \
             AND (w.verb <> 'update' OR w.cols IS NULL OR t.tgattr::text = '' OR EXISTS ( \
               SELECT FROM pg_attribute a WHERE a.attrelid = w.rel AND a.attnum = ANY (t.tgattr) \
                 AND (a.attgenerated <> '' OR a.attname::text = ANY (w.cols)))) \
         ), target AS MATERIALIZED ( \
-          SELECT DISTINCT w.rel FROM write w WHERE w.verb IN ('insert', 'update') \
+          SELECT w.rel, bool_or(w.verb <> 'build') AS whole FROM write w \
+          WHERE w.verb IN ('insert', 'update', 'build', 'define') GROUP BY w.rel \
         ), type (object) AS ( \
           SELECT a.atttypid FROM target w JOIN pg_attribute a ON a.attrelid = w.rel \
-          WHERE a.attnum > 0 AND a.atttypid >= 16384 \
+          WHERE w.whole AND a.attnum > 0 AND a.atttypid >= 16384 \
          UNION SELECT n.object FROM type t CROSS JOIN {TYPES_WITHIN} \
         ), run (class, object, number, via, body) AS ( \
           SELECT DISTINCT {generated}, CASE a.attgenerated WHEN '' THEN 'default of column ' \
               ELSE 'generated column ' END || quote_ident(a.attname) || ' of ' || {rel}, d.adbin::text \
           FROM write w JOIN pg_attrdef d ON d.adrelid = w.rel \
             JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum \
-          WHERE w.verb IN ('insert', 'update') AND (a.attgenerated <> '' OR NOT w.rows_only \
-            AND (w.verb = 'insert' OR w.cols IS NULL OR a.attname::text = ANY (w.cols))) \
+          WHERE w.verb IN ('insert', 'update', 'define') AND (a.attgenerated <> '' OR NOT w.rows_only \
+            AND w.verb <> 'define' AND (w.verb = 'insert' OR w.cols IS NULL OR a.attname::text = ANY (w.cols))) \
          UNION ALL \
           SELECT 2606::oid, k.oid, 0, 'CHECK constraint ' || quote_ident(k.conname) || ' of ' || {rel}, k.conbin::text \
-          FROM target w JOIN pg_constraint k ON k.conrelid = w.rel WHERE k.contype = 'c' \
+          FROM target w JOIN pg_constraint k ON k.conrelid = w.rel WHERE w.whole AND k.contype = 'c' \
          UNION ALL \
           SELECT 1259::oid, i.indexrelid, 0, 'index ' || {index}, NULL FROM target w JOIN pg_index i ON i.indrelid = w.rel \
          UNION ALL \
