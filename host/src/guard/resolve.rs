@@ -222,6 +222,7 @@ impl Found {
                 self.deny(&what(), why, way);
             }
         } else if !(functions::allowed(name)
+            || way.is_some() && functions::allowed_in_definition(name)
             || SAMPLING.contains(&name) && function.arguments == ["internal"])
         {
             let why = "it is not among the built-in functions that only look at their arguments";

@@ -39,7 +39,11 @@ struct PlainTable {
 
 impl PlainTable {
     fn is_plain(&self) -> bool {
-        self.plain && self.calls.iter().all(|name| functions::allowed(name))
+        self.plain
+            && self
+                .calls
+                .iter()
+                .all(|name| functions::allowed_in_definition(name))
     }
 }
 
