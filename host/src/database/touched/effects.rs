@@ -25,7 +25,7 @@ struct Answer {
 struct Short {
     tables: Option<Vec<PlainTable>>,
     reaching: bool,
-    triggers: Option<Vec<EventTrigger>>,
+    events: bool,
 }
 
 #[derive(Deserialize)]
@@ -75,17 +75,21 @@ impl Session {
         Ok(effects)
     }
 
-    /// What commands find: which of these tables are quiet, and the rest of [`Surroundings`]. One round trip.
+    /// What commands find: which of these tables are quiet, and the rest of [`Surroundings`]. One round trip where no event trigger is on.
     pub async fn surroundings(&self, tables: &[Write]) -> Result<Surroundings, Failure> {
         let found = self.short(tables).await?;
         let tables = found.tables.unwrap_or_default().into_iter();
         let quiet = tables.filter(PlainTable::is_plain);
+        let mut triggers = None;
+        if found.events {
+            triggers = self.json(&sql::event_triggers(), &[]).await?;
+        }
         Ok(Surroundings {
             quiet: quiet
                 .map(|table| (table.written.schema, table.written.name))
                 .collect(),
             reaching: found.reaching,
-            triggers: found.triggers.unwrap_or_default(),
+            triggers: triggers.unwrap_or_default(),
         })
     }
 

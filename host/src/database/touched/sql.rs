@@ -11,7 +11,7 @@ mod commands;
 mod effects;
 pub(super) mod short;
 
-pub(super) use commands::{QUERY_OF_VIEW, commands};
+pub(super) use commands::{QUERY_OF_VIEW, commands, event_triggers};
 pub(super) use effects::effects;
 
 use crate::guard::statement::OF_SEQUENCES;

@@ -10,6 +10,19 @@ pub(super) const CAST: &str = "k.oid >= 16384 AND k.castfunc <> 0 AND NOT EXISTS
 pub(super) const OPERATOR_CLASS: &str = "k.oid >= 16384 AND k.opcdefault AND NOT EXISTS (SELECT FROM pg_depend x \
     WHERE x.classid = 2616 AND x.objid = k.oid AND x.deptype = 'e')";
 
+/// An event trigger that is on; those of `login` concern no command.
+pub(super) const ON: &str = "e.evtevent <> 'login' AND e.evtenabled IN ('A', \
+    CASE current_setting('session_replication_role') WHEN 'replica' THEN 'R' ELSE 'O' END)";
+
+/// The event triggers that are on.
+pub(in super::super) fn event_triggers() -> String {
+    format!(
+        "SELECT json_agg(json_build_object('event', e.evtevent, 'tags', coalesce(e.evttags, '{{}}'), \
+            'function', {function}))::text FROM pg_event_trigger e WHERE {ON}",
+        function = function("e.evtfoid", "'event trigger ' || quote_ident(e.evtname)"),
+    )
+}
+
 /// The functions that a command's types, casts and the operator classes and statistics of its tables run. The
 /// parameter is a JSON object of `tables`, as for [`super::effects`], of `types` and of `casts`. Which of the columns
 /// an expression reads is not asked: a cast or an operator class of any of their types counts.

@@ -53,7 +53,7 @@ pub(in super::super) fn names() -> String {
 /// Writes to tables of which nothing follows, each with whether it is one: a table that stands alone, without
 /// rules and users' triggers, with nothing but the server's own in its defaults, constraints and indexes; `calls`
 /// are those of its functions that may do more than look. The parameter is that of [`super::effects`]. With them
-/// comes what commands on objects find: somebody's casts and default operator classes, but an extension's, and the
+/// comes whether commands on objects find somebody's casts and default operator classes, but an extension's, and
 /// event triggers that are on.
 pub(in super::super) fn effects() -> String {
     format!(
@@ -81,12 +81,10 @@ pub(in super::super) fn effects() -> String {
       JOIN pg_namespace s ON s.nspname = (i.item ->> 'schema') \
       JOIN pg_class c ON c.relnamespace = s.oid AND c.relname = (i.item ->> 'table')), \
     'reaching', EXISTS (SELECT FROM pg_cast k WHERE {cast}) OR EXISTS (SELECT FROM pg_opclass k WHERE {class}), \
-    'triggers', (SELECT json_agg(json_build_object('event', e.evtevent, 'tags', coalesce(e.evttags, '{{}}'), \
-        'function', {function})) FROM pg_event_trigger e WHERE e.evtevent <> 'login' AND e.evtenabled IN ('A', \
-          CASE current_setting('session_replication_role') WHEN 'replica' THEN 'R' ELSE 'O' END)))::text",
+    'events', EXISTS (SELECT FROM pg_event_trigger e WHERE {on}))::text",
         cast = commands::CAST,
         class = commands::OPERATOR_CLASS,
-        function = function("e.evtfoid", "'event trigger ' || quote_ident(e.evtname)"),
+        on = commands::ON,
         own = calls_of_the_servers_own("t.body")
     )
 }
