@@ -77,6 +77,32 @@ fn calls_of_the_servers_own(body: &str) -> String {
     )
 }
 
+/// Somebody's operator class that a type has where none is named.
+const OPERATOR_CLASS: &str = "k.oid >= 16384 AND k.opcdefault AND NOT EXISTS (SELECT FROM pg_depend x \
+    WHERE x.classid = 2616 AND x.objid = k.oid AND x.deptype = 'e')";
+
+/// The functions with which values of these types are compared that have somebody's operator class, as the elements
+/// of an array and the fields of a row are without a word of it in any tree.
+fn functions_of_classes(types: &str) -> String {
+    format!(
+        "SELECT f.object, format('operator class %I.%I', {}, k.opcname) FROM pg_opclass k \
+           CROSS JOIN LATERAL (SELECT p.amproc::oid FROM pg_amproc p \
+               WHERE p.amprocfamily = k.opcfamily AND p.amproclefttype = k.opcintype \
+             UNION SELECT o.oprcode::oid FROM pg_amop p JOIN pg_operator o ON o.oid = p.amopopr \
+               WHERE p.amopfamily = k.opcfamily AND p.amoplefttype = k.opcintype) AS f (object) \
+         WHERE {OPERATOR_CLASS} AND f.object >= 16384 AND k.opcintype IN ({types})",
+        schema("k.opcnamespace")
+    )
+}
+
+/// Operators and functions that compare what is in an array, a row or a range: they take any of them.
+const COMPARES: &str = "EXISTS (SELECT FROM tree t CROSS JOIN LATERAL \
+      regexp_matches(t.body, ':(opno|eqop|sortop|funcid|aggfnoid|winfnoid) (\\d+)', 'g') AS m (found) \
+    WHERE CASE WHEN m.found[1] ~ 'op' \
+      THEN (SELECT o.oprleft FROM pg_operator o WHERE o.oid = (m.found[2])::oid) IN (2249, 2277, 3831, 4537) \
+      ELSE (SELECT p.proargtypes::oid[] FROM pg_proc p WHERE p.oid = (m.found[2])::oid) \
+        && ARRAY[2249, 2277, 2283, 3831, 4537, 5077, 5078, 5080, 4538]::oid[] END)";
+
 /// An operator that is not the server's own.
 fn operator(object: &str, via: &str) -> String {
     format!(
@@ -149,6 +175,11 @@ pub(super) fn touched() -> String {
           WHERE r.class = 2617 AND EXISTS (SELECT FROM json_cast) \
         ), within (object) AS ( \
           SELECT object FROM value UNION SELECT n.object FROM within t CROSS JOIN {TYPES_WITHIN} \
+        ), compared (object) AS ( \
+          SELECT object FROM type WHERE {COMPARES} \
+         UNION SELECT a.atttypid FROM ref r JOIN pg_attribute a ON a.attrelid = r.object \
+          WHERE r.class = 1259 AND a.atttypid >= 16384 AND {COMPARES} \
+         UNION SELECT n.object FROM compared t CROSS JOIN {TYPES_WITHIN} \
         ), found (view, reason, class, object, constant) AS ( \
           SELECT via, NULL, class, object, constant FROM ref WHERE class <> 1259 \
          UNION ALL \
@@ -167,6 +198,8 @@ pub(super) fn touched() -> String {
           SELECT DISTINCT 0::oid, {default}, 1255::oid, b.oid, false \
           FROM ref r JOIN pg_proc p ON p.oid = r.object CROSS JOIN {of_default} AS b \
           WHERE r.class = 1255 AND r.object >= 16384 \
+         UNION ALL \
+          SELECT DISTINCT 0::oid, k.via, 1255::oid, k.object, false FROM ({of_classes}) AS k (object, via) \
          UNION ALL \
           SELECT 0::oid, 'cast from ' || {source} || ' to ' || {target}, 1255::oid, j.function, false \
           FROM json_cast j WHERE j.source IN (SELECT object FROM within) \
@@ -195,6 +228,7 @@ pub(super) fn touched() -> String {
             FROM found f WHERE f.class NOT IN (1247, 1255, 1259, 2617)) \
         )::text",
         domain = type_label("t.object"),
+        of_classes = functions_of_classes("SELECT object FROM compared"),
         of_check = calls_of_the_servers_own("k.conbin::text"),
         of_default = calls_of_the_servers_own("p.proargdefaults::text"),
         default = format!(

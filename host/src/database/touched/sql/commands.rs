@@ -1,14 +1,13 @@
 //! The look-up of what commands on objects set off beside what writes do.
 
-use super::{TYPES_WITHIN, calls_of_the_servers_own, function, label, schema, type_label};
+use super::{
+    TYPES_WITHIN, calls_of_the_servers_own, function, functions_of_classes, label, schema,
+    type_label,
+};
 
 /// Somebody's cast that runs a function. Of an extension's, the extension's grant is all that is asked.
 pub(super) const CAST: &str = "k.oid >= 16384 AND k.castfunc <> 0 AND NOT EXISTS (SELECT FROM pg_depend x \
     WHERE x.classid = 2605 AND x.objid = k.oid AND x.deptype = 'e')";
-
-/// Somebody's operator class that a type has where none is named.
-pub(super) const OPERATOR_CLASS: &str = "k.oid >= 16384 AND k.opcdefault AND NOT EXISTS (SELECT FROM pg_depend x \
-    WHERE x.classid = 2616 AND x.objid = k.oid AND x.deptype = 'e')";
 
 /// An event trigger that is on; those of `login` concern no command.
 pub(super) const ON: &str = "e.evtevent <> 'login' AND e.evtenabled IN ('A', \
@@ -53,9 +52,6 @@ pub(in super::super) fn commands() -> String {
          UNION ALL \
           SELECT 3381::oid, x.oid, format('statistics %I.%I of ', {x_schema}, x.stxname) || {rel}, NULL \
           FROM work w JOIN pg_statistic_ext x ON x.stxrelid = w.rel \
-        ), class AS MATERIALIZED ( \
-          SELECT k.opcfamily, k.opcintype, format('operator class %I.%I', {k_schema}, k.opcname) AS via \
-          FROM pg_opclass k WHERE {OPERATOR_CLASS} AND k.opcintype IN (SELECT object FROM type) \
         ), called (object, via) AS ( \
           SELECT CASE d.refclassid WHEN 1255 THEN d.refobjid \
             ELSE (SELECT o.oprcode::oid FROM pg_operator o WHERE o.oid = d.refobjid) END, r.via \
@@ -67,18 +63,12 @@ pub(in super::super) fn commands() -> String {
             AND (k.casttarget IN (SELECT object FROM held) OR k.castcontext <> 'e' \
               AND (k.castsource < 16384 AND k.casttarget < 16384 \
                 OR k.castsource IN (SELECT object FROM type) OR k.casttarget IN (SELECT object FROM type))) \
-         UNION SELECT p.amproc::oid, k.via FROM class k \
-            JOIN pg_amproc p ON p.amprocfamily = k.opcfamily AND p.amproclefttype = k.opcintype \
-          WHERE p.amproc >= 16384 \
-         UNION SELECT o.oprcode::oid, k.via FROM class k \
-            JOIN pg_amop p ON p.amopfamily = k.opcfamily AND p.amoplefttype = k.opcintype \
-            JOIN pg_operator o ON o.oid = p.amopopr \
-          WHERE o.oprcode >= 16384 \
+         UNION {of_classes} \
         ) \
         SELECT coalesce(json_agg({function}), '[]')::text FROM called f",
         domain = type_label("t.object"),
         x_schema = schema("x.stxnamespace"),
-        k_schema = schema("k.opcnamespace"),
+        of_classes = functions_of_classes("SELECT object FROM type"),
         rel = label("w.rel"),
         own = calls_of_the_servers_own("r.body"),
         source = type_label("k.castsource"),

@@ -1,7 +1,8 @@
 //! The look-up of what writes set off.
 
 use super::{
-    TYPES_WITHIN, calls_of_the_servers_own, extension, function, label, schema, type_label,
+    TYPES_WITHIN, calls_of_the_servers_own, extension, function, functions_of_classes, label,
+    schema, type_label,
 };
 
 /// A trigger that a user made and that fires. Triggers of partitions are marked internal up to version 14;
@@ -167,7 +168,9 @@ pub(in super::super) fn effects(server: u32) -> String {
               WHEN 1255 THEN n.refobjid ELSE (SELECT o.oprcode::oid FROM pg_operator o \
                 WHERE o.oid = n.refobjid) END AS object \
             FROM needed n WHERE n.refclassid IN (1255, 2617) \
-           UNION SELECT r.via, b.oid FROM run r CROSS JOIN {own} AS b) AS f), \
+           UNION SELECT r.via, b.oid FROM run r CROSS JOIN {own} AS b \
+           UNION SELECT k.via, k.object FROM ({of_classes}) AS k (object, via) \
+            WHERE EXISTS (SELECT FROM target w JOIN pg_index i ON i.indrelid = w.rel)) AS f), \
           'sequences', (SELECT json_agg(json_build_object('schema', {c_schema}, 'name', c.relname, 'via', n.via, \
               'owned', EXISTS (SELECT FROM pg_depend o WHERE o.classid = 1259 AND o.objid = c.oid \
                 AND o.refclassid = 1259 AND o.deptype = 'a' \
@@ -180,6 +183,7 @@ pub(in super::super) fn effects(server: u32) -> String {
             WHERE n.refclassid = 2616) \
         )::text",
         rel = label("w.rel"),
+        of_classes = functions_of_classes("SELECT object FROM type"),
         own = calls_of_the_servers_own("r.body"),
         index = label("i.indexrelid"),
         fired = label("t.tgrelid"),

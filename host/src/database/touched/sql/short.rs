@@ -1,14 +1,18 @@
 //! The short look-ups, which tell whether a statement and its writes are plain, and if so all of them.
 
-use super::{PROBE, calls_of_the_servers_own, commands, function, operator, other, schema};
+use super::{
+    OPERATOR_CLASS, PROBE, calls_of_the_servers_own, commands, function, operator, other, schema,
+};
 
-/// What the probe's statement depends on itself; `deep` where on types or functions, which may lead further;
+/// What the probe's statement depends on itself; `deep` where on types or functions, which may lead further, or where
+/// somebody's operator classes are that no tree names;
 /// `alone` is a relation without children that is of no extension.
 pub(in super::super) fn probe() -> String {
     let depends = "FROM pg_depend d WHERE d.classid = 1255 AND d.objid = p.oid AND d.refclassid";
     format!(
         "SELECT json_build_object('body', p.prosqlbody::text, \
-          'deep', EXISTS (SELECT {depends} IN (1247, 1255)), \
+          'deep', EXISTS (SELECT {depends} IN (1247, 1255)) \
+            OR EXISTS (SELECT FROM pg_opclass k WHERE {OPERATOR_CLASS}), \
           'operators', ARRAY(SELECT d.refobjid::bigint {depends} = 2617), \
           'others', (SELECT coalesce(json_agg(json_build_array(d.refclassid::bigint, d.refobjid::bigint)), '[]') \
             {depends} NOT IN (1247, 1255, 1259, 2615, 2617)), \
@@ -83,7 +87,7 @@ pub(in super::super) fn effects() -> String {
     'reaching', EXISTS (SELECT FROM pg_cast k WHERE {cast}) OR EXISTS (SELECT FROM pg_opclass k WHERE {class}), \
     'events', EXISTS (SELECT FROM pg_event_trigger e WHERE {on}))::text",
         cast = commands::CAST,
-        class = commands::OPERATOR_CLASS,
+        class = OPERATOR_CLASS,
         on = commands::ON,
         own = calls_of_the_servers_own("t.body")
     )
