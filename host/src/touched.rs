@@ -170,7 +170,7 @@ pub struct Other {
     pub via: Option<String>,
 }
 
-/// A write to a relation.
+/// A write to a relation, or a command's work on one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Write {
     /// Its schema.
@@ -194,6 +194,43 @@ pub enum Verb {
     Delete,
     /// The table is emptied.
     Truncate,
+    /// Indexes are made of its rows, or it is looked at as the planner does, which runs what they are made of.
+    Build,
+    /// Its definition is changed, for which the server may run all that it holds.
+    Define,
+}
+
+/// What a command on objects works on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Work {
+    /// The tables, or indexes of tables.
+    pub tables: Vec<Write>,
+    /// The schemas and names of the types that it names, the server's own among them.
+    pub types: BTreeSet<(String, String)>,
+    /// Whether values may be cast, as in expressions that it holds.
+    pub casts: bool,
+}
+
+/// What commands find on a server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// The schemas and names of tables of whose definitions nothing follows that a grant would have to name.
+    pub quiet: BTreeSet<(String, String)>,
+    /// Whether somebody made casts or default operator classes, which expressions reach without naming them.
+    pub reaching: bool,
+    /// The event triggers that are on.
+    pub triggers: Vec<EventTrigger>,
+}
+
+/// An event trigger.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct EventTrigger {
+    /// When it fires, for example `ddl_command_end`.
+    pub event: String,
+    /// The commands for which it does; none means all.
+    pub tags: Vec<String>,
+    /// What it runs.
+    pub function: Function,
 }
 
 /// Everything that writes set off on this server.
@@ -205,8 +242,9 @@ pub struct Effects {
     pub triggers: Vec<Trigger>,
     /// Rules that rewrite one of the statements. What they do is not followed.
     pub rules: Vec<Rule>,
-    /// Functions that are not the server's own and run in defaults, generated columns, CHECK constraints,
-    /// domains, indexes, partition keys and triggers' conditions, also by way of an operator.
+    /// Functions that are not the server's own, and of its own those that may do more than look, which run in
+    /// defaults, generated columns, CHECK constraints, domains, indexes, partition keys and triggers' conditions,
+    /// also by way of an operator.
     pub functions: Vec<Function>,
     /// Sequences that defaults use.
     pub sequences: Vec<Sequence>,
@@ -223,7 +261,7 @@ pub struct WrittenTable {
     pub name: String,
     /// `pg_class.relkind`. Source: PostgreSQL, pg_class.
     pub kind: char,
-    /// What is done: `insert`, `update`, `delete` or `truncate`.
+    /// What is done: the verb of [`Verb`], in lower case.
     pub verb: String,
     /// The columns that an update sets; none means that they are not known.
     pub columns: Option<Vec<String>>,
@@ -276,6 +314,18 @@ pub struct Sequence {
     pub owned: bool,
     /// The default.
     pub via: String,
+}
+
+impl Surroundings {
+    /// Whether a command's work sets off nothing, so far as is known; a table that is not known may set off anything.
+    pub fn is_quiet(&self, work: &Work) -> bool {
+        let quiet = |write: &Write| {
+            self.quiet
+                .contains(&(write.schema.clone(), write.table.clone()))
+        };
+        let plain_types = work.types.iter().all(|(schema, _)| schema == "pg_catalog");
+        work.tables.is_empty() || !self.reaching && plain_types && work.tables.iter().all(quiet)
+    }
 }
 
 impl Touched {

@@ -175,6 +175,7 @@ fn commands_run_as_the_owner_and_what_is_new_is_the_logins() {
         "update public.t(more)",
         "create table public.v",
         "insert public.v",
+        "fires public.note()",
     ];
     run(&database, &lines, script).ok();
     let log = |tags: &str| {
@@ -227,12 +228,17 @@ fn what_a_function_sets_does_not_outlast_its_statement() {
     let who = database.value("SELECT who FROM public.t WHERE n = 4");
     assert!(who.starts_with("wasmigrate_run_"), "{who}");
 
-    // the phase is granted no function that could do it
+    // nor what an event trigger's sets
     database.sql("DELETE FROM wasmigrate.migration");
     let script = Script::default()
         .up("execute", &["CREATE INDEX i ON public.t (n)"])
         .up("query", &["SELECT length('four'), date '2026-01-02'::text"]);
-    run(&database, &["index public.t"], script).ok();
+    run(
+        &database,
+        &["index public.t", "fires public.hook()"],
+        script,
+    )
+    .ok();
     assert_eq!(words(&database)[1..], ["4", "2026-01-02"]);
 }
 
@@ -267,7 +273,7 @@ fn what_no_grant_explains_in_the_catalog_fails_the_run() {
     let words = "policy p on public.secret is new";
     denied(
         &database,
-        &["index public.t"],
+        &["index public.t", "fires public.hook()"],
         index(),
         "catalog-changed",
         words,

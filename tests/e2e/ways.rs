@@ -27,6 +27,11 @@ const WAYS: &[&str] = &[
     "trigger",
     "operator class",
     "attribute notation",
+    "index",
+    "statistics",
+    "partition key",
+    "view that is refreshed",
+    "event trigger",
 ];
 
 /// What the set-ups are made of.

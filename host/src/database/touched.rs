@@ -35,6 +35,7 @@ pub(super) struct Lookups {
     touched: OnceCell<Statement>,
     plain_effects: OnceCell<Statement>,
     effects: OnceCell<Statement>,
+    commands: OnceCell<Statement>,
     known: Mutex<Known>,
     /// Set once the session has its temporary schema.
     opened: OnceCell<()>,

@@ -116,6 +116,14 @@ pub fn allowed(name: &str) -> bool {
     ALLOWED.binary_search(&name).is_ok()
 }
 
+/// What may stand in what is defined already, though no text of a guest's may call it: it tells the text that runs.
+const IN_DEFINITIONS: &[&str] = &["current_query"];
+
+/// The same of a function that a definition calls.
+pub fn allowed_in_definition(name: &str) -> bool {
+    allowed(name) || IN_DEFINITIONS.contains(&name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

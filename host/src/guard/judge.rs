@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::commands;
 use super::grants::name::Name;
 use super::grants::{Grants, Kind, MAX_LINES, Need};
 use super::memory::Memory;
@@ -10,6 +11,7 @@ use super::record::Record;
 use super::refusal::{Missing, Refusal};
 use super::resolve::{Reached, Resolution};
 use super::statement::{ChangeKind, Class, Demand, Denial, required};
+use crate::touched::Work;
 
 #[cfg(all(feature = "without-statement-wall", not(debug_assertions)))]
 compile_error!(
@@ -94,6 +96,16 @@ impl Guard {
         let demand = self.demand(sql);
         let owned = |need: &&Need| matches!(need, Need::Owner { .. });
         demand.needs.iter().filter(owned).cloned().collect()
+    }
+
+    /// What a command works on, so far as that may run somebody's function.
+    pub fn work(&mut self, sql: &str) -> Work {
+        commands::work(&self.demand(sql))
+    }
+
+    /// Whether what is known of tables and event triggers holds no longer after a command.
+    pub fn unsettles(&mut self, sql: &str) -> bool {
+        commands::unsettles(&self.demand(sql))
     }
 
     /// Whether the text of a command tells all that must be known before it runs, so that the server is asked nothing.

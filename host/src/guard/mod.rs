@@ -2,6 +2,7 @@
 //!
 //! Pure functions on data: nothing here asks a server, and nothing outside knows the grammar.
 
+pub mod commands;
 pub mod functions;
 pub mod grants;
 mod judge;

@@ -22,7 +22,8 @@ use super::grants::signature::Signature;
 use super::grants::{Grant, Kind, Need, Subject};
 use super::statement::{Denial, MAX_DENIALS, OF_SEQUENCES, SAMPLING, escaped};
 use crate::touched::{
-    Access, Columns, Effects, Function, Operator, Other, Relation, Touched, Type, WrittenTable,
+    Access, Columns, Effects, EventTrigger, Function, Operator, Other, Relation, Touched, Type,
+    WrittenTable,
 };
 
 /// Trigger functions of the server's own that change no more than the row that is written.
@@ -83,6 +84,28 @@ pub fn resolved(touched: &Touched, effects: &Effects) -> Resolution {
         found.other(other);
     }
     found.effects(effects, touched);
+    found.finish()
+}
+
+/// Says what a command on objects needs whose work sets off this and for which these event triggers fire. Of the query
+/// that it runs anew, if it runs one, the functions count: what it reads was granted when it was made a view.
+pub fn commanded(effects: &Effects, fired: &[&EventTrigger], query: Option<Touched>) -> Resolution {
+    let mut found = Found::default();
+    for trigger in fired {
+        found.call(
+            Kind::Fires,
+            &trigger.function,
+            trigger.function.via.as_deref(),
+        );
+    }
+    let touched = query.unwrap_or_default();
+    for function in &touched.functions {
+        found.function(function, function.via.as_deref(), &touched);
+    }
+    for operator in &touched.operators {
+        found.operator(operator);
+    }
+    found.effects(effects, &touched);
     found.finish()
 }
 
@@ -199,6 +222,7 @@ impl Found {
                 self.deny(&what(), why, way);
             }
         } else if !(functions::allowed(name)
+            || way.is_some() && functions::allowed_in_definition(name)
             || SAMPLING.contains(&name) && function.arguments == ["internal"])
         {
             let why = "it is not among the built-in functions that only look at their arguments";
@@ -352,6 +376,8 @@ impl Found {
                 };
                 self.columns(Kind::Update, &name, &columns, way);
             }
+            // the text of the command names the grant for its work
+            "build" | "define" => {}
             verb => self.deny(
                 &format!("{verb} of {name}"),
                 "the guard does not know what it would do",

@@ -23,11 +23,12 @@ mod select;
 mod types;
 mod walk;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::grants::Need;
 use super::grants::name::Name;
-pub(super) use call::OF_SEQUENCES;
+pub use call::OF_SEQUENCES;
 pub(super) use from::SAMPLING;
 pub(super) use walk::{MAX_DENIALS, escaped};
 
@@ -69,6 +70,10 @@ pub struct Change {
     pub outside_transaction: bool,
     /// The query of which it makes a table or a view, as a statement of its own.
     pub query: Option<String>,
+    /// Whether it holds expressions.
+    pub expressions: bool,
+    /// The types of the server's own that it names.
+    pub types: BTreeSet<String>,
 }
 
 /// What a command on objects does.

@@ -13,9 +13,11 @@ use crate::database::role::{self, Actor, Entered, Owner, Privileges, Role};
 use crate::database::{Failure, Session};
 use crate::error::{Code, Error};
 use crate::guard::Held;
+use crate::guard::grants::name::Name;
 use crate::guard::grants::{Action, Grant, Grants, Kind, Subject};
 use crate::guard::statement::{Change, ChangeKind, Class};
 use crate::migration::Phase;
+use crate::touched::Surroundings;
 
 /// Makes the transaction read-only for what follows. Until a first query has run, a statement could make it
 /// READ WRITE again.
@@ -37,6 +39,8 @@ pub struct Acting {
     /// Whether the last statement was sent as the run role.
     confined: bool,
     owners: Option<Owners>,
+    /// What commands find; none where that is not known, or no longer.
+    pub(super) surroundings: Option<Surroundings>,
     /// Whether the phase may add or rename columns.
     adds_columns: bool,
     /// Whether definitions have changed since privileges were granted.
@@ -97,6 +101,7 @@ impl Acting {
             current: Current::Host,
             confined: false,
             owners: None,
+            surroundings: None,
             adds_columns,
             outdated: false,
             changed: false,
@@ -112,6 +117,16 @@ impl Acting {
             changed: self.changed,
             ran_code: self.runs_code,
         }
+    }
+
+    /// Notes who owns what.
+    pub(super) fn owned(&mut self, owners: Owners) {
+        self.owners = Some(owners);
+    }
+
+    /// The objects that the phase's commands may work on.
+    pub(super) fn concerned(&self) -> Vec<(role::Kind, Name)> {
+        concerned(&self.grants)
     }
 
     /// Whether a command can be sent as its owner without asking who that is.

@@ -6,6 +6,7 @@
 mod actor;
 mod bulk;
 mod checks;
+mod commands;
 mod engine;
 mod execute;
 mod limits;

@@ -32,6 +32,7 @@ impl State {
             Class::Change(change) => {
                 self.guard.forget_resolved();
                 self.find_tables(sql).await?;
+                self.admit_set_off(sql, change).await?;
                 if change.kind == ChangeKind::Truncate {
                     self.resolve(sql, sql, truncates(change)).await?;
                 }
@@ -159,7 +160,8 @@ impl State {
     #[tracing::instrument(target = "wasmigrate::walls", level = "trace", skip_all)]
     pub(super) fn is_told_by_text(&mut self, sql: &str) -> Answer<bool> {
         let told = self.timed(|guard| guard.is_told_by_text(sql))?;
-        Ok(told && self.mode == Mode::Transactional && self.acting.knows_owners())
+        let ready = told && self.mode == Mode::Transactional && self.acting.knows_owners();
+        Ok(ready && self.sets_off_nothing(sql)?)
     }
 
     /// Whether a check may run this query, which must only select.
@@ -205,7 +207,7 @@ impl State {
     }
 
     /// Counts the time that the guard takes as the guest's: a text of a megabyte takes seconds to analyse.
-    fn timed<T>(&mut self, ask: impl FnOnce(&mut Guard) -> T) -> Answer<T> {
+    pub(super) fn timed<T>(&mut self, ask: impl FnOnce(&mut Guard) -> T) -> Answer<T> {
         let since = Instant::now();
         let judged = ask(&mut self.guard);
         let charged = self.meter.add_time(since.elapsed());
@@ -253,7 +255,7 @@ impl State {
     }
 
     /// The guest is told; the operator sees the statement, what it needs, what was granted and what to do.
-    fn refused(&mut self, sql: &str, refusal: &Refusal) -> Fault {
+    pub(super) fn refused(&mut self, sql: &str, refusal: &Refusal) -> Fault {
         let phase = self.phase;
         let statement = excerpt(sql);
         let granted = match &refusal.granted[..] {

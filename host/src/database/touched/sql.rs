@@ -3,11 +3,18 @@
 //!
 //! Classes of objects are the oids of their catalogs, which never change: 1247 pg_type, 1255 pg_proc, 1259
 //! pg_class, 2604 pg_attrdef, 2606 pg_constraint, 2615 pg_namespace, 2616 pg_opclass, 2617 pg_operator, 2618
-//! pg_rewrite, 2620 pg_trigger, 3079 pg_extension. Oids from 16384 on are not the server's own.
+//! pg_rewrite, 2620 pg_trigger, 3079 pg_extension, 3381 pg_statistic_ext. Oids from 16384 on are not the server's own.
 //! Sources: PostgreSQL, "System Catalogs": pg_depend, pg_proc, pg_rewrite, pg_trigger, pg_constraint,
 //! pg_inherits; "System Catalog Initial Data".
 
+mod commands;
+mod effects;
 pub(super) mod short;
+
+pub(super) use commands::{QUERY_OF_VIEW, commands, event_triggers};
+pub(super) use effects::effects;
+
+use crate::guard::statement::OF_SEQUENCES;
 
 /// The procedure that holds the statement for a moment.
 pub(super) const PROBE: &str = "wasmigrate_probe";
@@ -57,6 +64,44 @@ fn function(object: &str, via: &str) -> String {
         extension("1255", "p.oid"),
     )
 }
+
+/// The functions of the server's own that a stored expression calls and that may do more than look: `pg_depend`
+/// names none of them. What is volatile for its result alone the guard knows; what draws from a sequence depends on
+/// it, or is the run role's to refuse.
+fn calls_of_the_servers_own(body: &str) -> String {
+    let of_sequences = OF_SEQUENCES.join("', '");
+    format!(
+        "LATERAL (SELECT v.oid, v.proname FROM regexp_matches({body}, ':funcid (\\d+)', 'g') AS m (found) \
+           JOIN pg_proc v ON v.oid = (m.found[1])::oid \
+         WHERE v.oid < 16384 AND v.provolatile = 'v' AND v.proname NOT IN ('{of_sequences}'))"
+    )
+}
+
+/// Somebody's operator class that a type has where none is named.
+const OPERATOR_CLASS: &str = "k.oid >= 16384 AND k.opcdefault AND NOT EXISTS (SELECT FROM pg_depend x \
+    WHERE x.classid = 2616 AND x.objid = k.oid AND x.deptype = 'e')";
+
+/// The functions with which values of these types are compared that have somebody's operator class, as the elements
+/// of an array and the fields of a row are without a word of it in any tree.
+fn functions_of_classes(types: &str) -> String {
+    format!(
+        "SELECT f.object, format('operator class %I.%I', {}, k.opcname) FROM pg_opclass k \
+           CROSS JOIN LATERAL (SELECT p.amproc::oid FROM pg_amproc p \
+               WHERE p.amprocfamily = k.opcfamily AND p.amproclefttype = k.opcintype \
+             UNION SELECT o.oprcode::oid FROM pg_amop p JOIN pg_operator o ON o.oid = p.amopopr \
+               WHERE p.amopfamily = k.opcfamily AND p.amoplefttype = k.opcintype) AS f (object) \
+         WHERE {OPERATOR_CLASS} AND f.object >= 16384 AND k.opcintype IN ({types})",
+        schema("k.opcnamespace")
+    )
+}
+
+/// Operators and functions that compare what is in an array, a row or a range: they take any of them.
+const COMPARES: &str = "EXISTS (SELECT FROM tree t CROSS JOIN LATERAL \
+      regexp_matches(t.body, ':(opno|eqop|sortop|funcid|aggfnoid|winfnoid) (\\d+)', 'g') AS m (found) \
+    WHERE CASE WHEN m.found[1] ~ 'op' \
+      THEN (SELECT o.oprleft FROM pg_operator o WHERE o.oid = (m.found[2])::oid) IN (2249, 2277, 3831, 4537) \
+      ELSE (SELECT p.proargtypes::oid[] FROM pg_proc p WHERE p.oid = (m.found[2])::oid) \
+        && ARRAY[2249, 2277, 2283, 3831, 4537, 5077, 5078, 5080, 4538]::oid[] END)";
 
 /// An operator that is not the server's own.
 fn operator(object: &str, via: &str) -> String {
@@ -130,6 +175,11 @@ pub(super) fn touched() -> String {
           WHERE r.class = 2617 AND EXISTS (SELECT FROM json_cast) \
         ), within (object) AS ( \
           SELECT object FROM value UNION SELECT n.object FROM within t CROSS JOIN {TYPES_WITHIN} \
+        ), compared (object) AS ( \
+          SELECT object FROM type WHERE {COMPARES} \
+         UNION SELECT a.atttypid FROM ref r JOIN pg_attribute a ON a.attrelid = r.object \
+          WHERE r.class = 1259 AND a.atttypid >= 16384 AND {COMPARES} \
+         UNION SELECT n.object FROM compared t CROSS JOIN {TYPES_WITHIN} \
         ), found (view, reason, class, object, constant) AS ( \
           SELECT via, NULL, class, object, constant FROM ref WHERE class <> 1259 \
          UNION ALL \
@@ -138,10 +188,18 @@ pub(super) fn touched() -> String {
             JOIN pg_depend d ON d.classid = 2606 AND d.objid = k.oid \
           WHERE d.refclassid IN (1255, 2617) \
          UNION ALL \
-          SELECT DISTINCT 0::oid, 'default argument of ' || format('%I.%I', {p_schema}, p.proname), \
-            d.refclassid, d.refobjid, false \
+          SELECT DISTINCT 0::oid, 'CHECK of domain ' || {domain}, 1255::oid, b.oid, false \
+          FROM type t JOIN pg_constraint k ON k.contypid = t.object CROSS JOIN {of_check} AS b \
+         UNION ALL \
+          SELECT DISTINCT 0::oid, {default}, d.refclassid, d.refobjid, false \
           FROM ref r JOIN pg_proc p ON p.oid = r.object JOIN pg_depend d ON d.classid = 1255 AND d.objid = p.oid \
           WHERE r.class = 1255 AND r.object >= 16384 AND p.pronargdefaults > 0 AND d.refclassid IN (1255, 2617) \
+         UNION ALL \
+          SELECT DISTINCT 0::oid, {default}, 1255::oid, b.oid, false \
+          FROM ref r JOIN pg_proc p ON p.oid = r.object CROSS JOIN {of_default} AS b \
+          WHERE r.class = 1255 AND r.object >= 16384 \
+         UNION ALL \
+          SELECT DISTINCT 0::oid, k.via, 1255::oid, k.object, false FROM ({of_classes}) AS k (object, via) \
          UNION ALL \
           SELECT 0::oid, 'cast from ' || {source} || ' to ' || {target}, 1255::oid, j.function, false \
           FROM json_cast j WHERE j.source IN (SELECT object FROM within) \
@@ -170,7 +228,13 @@ pub(super) fn touched() -> String {
             FROM found f WHERE f.class NOT IN (1247, 1255, 1259, 2617)) \
         )::text",
         domain = type_label("t.object"),
-        p_schema = schema("p.pronamespace"),
+        of_classes = functions_of_classes("SELECT object FROM compared"),
+        of_check = calls_of_the_servers_own("k.conbin::text"),
+        of_default = calls_of_the_servers_own("p.proargdefaults::text"),
+        default = format!(
+            "'default argument of ' || format('%I.%I', {}, p.proname)",
+            schema("p.pronamespace")
+        ),
         source = type_label("j.source"),
         target = type_label("j.target"),
         c_schema = schema("c.relnamespace"),
@@ -181,189 +245,5 @@ pub(super) fn touched() -> String {
         y_schema = schema("y.typnamespace"),
         y_extension = extension("1247", "y.oid"),
         other = other("f.class", "f.object"),
-    )
-}
-
-/// A trigger that a user made and that fires. Triggers of partitions are marked internal up to version 14;
-/// 1250 and 1644 to 1655 are the functions of unique and foreign keys.
-const FIRES: &str = "(NOT t.tgisinternal OR t.tgparentid <> 0 AND t.tgfoid <> 1250 \
-       AND t.tgfoid NOT BETWEEN 1644 AND 1655) \
-     AND CASE current_setting('session_replication_role') WHEN 'replica' THEN t.tgenabled IN ('R', 'A') \
-       ELSE t.tgenabled IN ('O', 'A') END";
-
-/// The bit of a verb in pg_trigger.tgtype; 1 is FOR EACH ROW, 2 BEFORE, 64 INSTEAD OF. Source: PostgreSQL,
-/// `src/include/catalog/pg_trigger.h`.
-const EVENT: &str =
-    "CASE w.verb WHEN 'insert' THEN 4 WHEN 'delete' THEN 8 WHEN 'update' THEN 16 ELSE 32 END";
-
-/// The verb in pg_rewrite.ev_type.
-const RULE_EVENT: &str =
-    "CASE w.verb WHEN 'update' THEN '2' WHEN 'insert' THEN '3' WHEN 'delete' THEN '4' END";
-
-/// Everything that writes set off. The parameter is a JSON array of `{schema, table, verb, columns}`.
-pub(super) fn effects(server: u32) -> String {
-    let set_columns = if server >= 15 {
-        "coalesce(CASE WHEN w.verb = 'delete' THEN f.confdelsetcols END, f.conkey)"
-    } else {
-        "f.conkey"
-    };
-    // up to version 14 what a generated column needs is noted with the column, not with its expression
-    let generated = if server >= 15 {
-        "2604::oid, d.oid, 0"
-    } else {
-        "CASE a.attgenerated WHEN '' THEN 2604 ELSE 1259 END::oid, \
-           CASE a.attgenerated WHEN '' THEN d.oid ELSE w.rel END, \
-           CASE a.attgenerated WHEN '' THEN 0 ELSE a.attnum::int END"
-    };
-    format!(
-        "WITH RECURSIVE write (rel, verb, cols, rows_only, way, origin) AS ( \
-          SELECT c.oid, i.item ->> 'verb', CASE json_typeof(i.item -> 'columns') WHEN 'array' THEN \
-              ARRAY(SELECT x COLLATE \"C\" FROM json_array_elements_text(i.item -> 'columns') AS e (x)) END, \
-            false, NULL::text, 0::oid \
-          FROM json_array_elements($1::text::json) AS i (item) \
-            JOIN pg_namespace s ON s.nspname = (i.item ->> 'schema') \
-            JOIN pg_class c ON c.relnamespace = s.oid AND c.relname = (i.item ->> 'table') \
-         UNION \
-          SELECT n.* FROM write w JOIN pg_class c ON c.oid = w.rel \
-          CROSS JOIN LATERAL (SELECT CASE WHEN w.cols IS NULL OR c.relhastriggers AND EXISTS ( \
-              SELECT FROM pg_trigger t WHERE t.tgrelid = w.rel AND t.tgtype & 83 = 19 AND {FIRES}) \
-            THEN NULL ELSE w.cols || ARRAY(SELECT a.attname::text FROM pg_attribute a \
-              WHERE a.attrelid = w.rel AND a.attgenerated <> '') END) AS k (cols) \
-          CROSS JOIN LATERAL ( \
-            SELECT h.inhrelid, v.verb, CASE WHEN v.verb = 'update' THEN w.cols END, true, v.way, w.rel \
-            FROM pg_inherits h CROSS JOIN LATERAL (SELECT w.verb, 'inherited' \
-              UNION ALL SELECT x, 'moved' FROM unnest(ARRAY['delete', 'insert']) AS e (x) \
-              WHERE w.verb = 'update' AND c.relkind = 'p' AND (k.cols IS NULL OR EXISTS ( \
-                SELECT FROM pg_partitioned_table p WHERE p.partrelid = w.rel AND (p.partexprs IS NOT NULL \
-                  OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = w.rel \
-                    AND a.attnum = ANY (p.partattrs) AND a.attname::text = ANY (k.cols)))))) AS v (verb, way) \
-            WHERE c.relhassubclass AND h.inhparent = w.rel \
-              AND (c.relkind = 'p' OR w.verb <> 'insert' AND coalesce(w.way, '') NOT LIKE 'on %') \
-           UNION ALL \
-            SELECT f.conrelid, CASE a.action WHEN 'c' THEN w.verb ELSE 'update' END, \
-              CASE WHEN w.verb = 'update' OR a.action <> 'c' THEN ARRAY(SELECT b.attname::text \
-                FROM pg_attribute b WHERE b.attrelid = f.conrelid AND b.attnum = ANY ({set_columns}) \
-                ORDER BY b.attnum) END, \
-              false, 'on ' || w.verb || ' ' || a.action, f.oid \
-            FROM pg_trigger t JOIN pg_constraint f ON f.oid = t.tgconstraint \
-              CROSS JOIN LATERAL (SELECT CASE w.verb WHEN 'delete' THEN f.confdeltype \
-                ELSE f.confupdtype END::text) AS a (action) \
-            WHERE c.relhastriggers AND w.verb IN ('update', 'delete') AND t.tgrelid = w.rel \
-              AND t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & {EVENT} <> 0 \
-              AND f.contype = 'f' AND f.confrelid = w.rel AND a.action IN ('c', 'n', 'd') \
-              AND (w.verb = 'delete' OR k.cols IS NULL OR EXISTS (SELECT FROM pg_attribute b \
-                WHERE b.attrelid = w.rel AND b.attnum = ANY (f.confkey) AND b.attname::text = ANY (k.cols))) \
-           UNION ALL \
-            SELECT b.rel, w.verb, CASE WHEN w.verb = 'update' AND w.cols IS NOT NULL \
-              THEN nullif(ARRAY(SELECT o.attname::text \
-                FROM regexp_matches(r.ev_action::text, ':resno (\\d+) :resname (?:[^ \\\\]|\\\\.)+ \
-:ressortgroupref \\d+ :resorigtbl (\\d+) :resorigcol (\\d+)', 'g') AS m (found) \
-                  JOIN pg_attribute u ON u.attrelid = w.rel AND u.attnum = (m.found[1])::int \
-                    AND u.attname::text = ANY (w.cols) \
-                  JOIN pg_attribute o ON o.attrelid = b.rel AND o.attnum = (m.found[3])::int \
-                WHERE (m.found[2])::oid = b.rel ORDER BY o.attnum), '{{}}') END, \
-              false, 'view', w.rel \
-            FROM pg_rewrite r CROSS JOIN LATERAL (SELECT (m.found[1])::oid \
-              FROM regexp_matches(r.ev_action::text, ':rtekind 0 :relid (\\d+)', 'g') \
-                WITH ORDINALITY AS m (found, n) \
-              WHERE (m.found[1])::oid <> r.ev_class ORDER BY m.n LIMIT 1) AS b (rel) \
-            WHERE c.relkind = 'v' AND r.ev_class = w.rel AND r.rulename = '_RETURN' \
-              AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = w.rel AND t.tgtype & 64 <> 0 \
-                AND t.tgtype & {EVENT} <> 0) \
-              AND NOT EXISTS (SELECT FROM pg_rewrite o WHERE o.ev_class = w.rel AND o.is_instead \
-                AND o.ev_enabled <> 'D' AND o.ev_qual::text = '<>' AND o.ev_type = ({RULE_EVENT})::\"char\") \
-          ) AS n (rel, verb, cols, rows_only, way, origin) \
-        ), fired AS MATERIALIZED ( \
-          SELECT DISTINCT t.oid, t.tgname, t.tgrelid, t.tgfoid FROM write w \
-            JOIN pg_trigger t ON t.tgrelid = w.rel \
-          WHERE {FIRES} AND t.tgtype & {EVENT} <> 0 AND (NOT w.rows_only OR t.tgtype & 1 = 1) \
-            AND (w.verb <> 'update' OR w.cols IS NULL OR t.tgattr::text = '' OR EXISTS ( \
-              SELECT FROM pg_attribute a WHERE a.attrelid = w.rel AND a.attnum = ANY (t.tgattr) \
-                AND (a.attgenerated <> '' OR a.attname::text = ANY (w.cols)))) \
-        ), target AS MATERIALIZED ( \
-          SELECT DISTINCT w.rel FROM write w WHERE w.verb IN ('insert', 'update') \
-        ), run (class, object, number, via) AS ( \
-          SELECT DISTINCT {generated}, CASE a.attgenerated WHEN '' THEN 'default of column ' \
-              ELSE 'generated column ' END || quote_ident(a.attname) || ' of ' || {rel} \
-          FROM write w JOIN pg_attrdef d ON d.adrelid = w.rel \
-            JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum \
-          WHERE w.verb IN ('insert', 'update') AND (a.attgenerated <> '' OR NOT w.rows_only \
-            AND (w.verb = 'insert' OR w.cols IS NULL OR a.attname::text = ANY (w.cols))) \
-         UNION ALL \
-          SELECT 2606::oid, k.oid, 0, 'CHECK constraint ' || quote_ident(k.conname) || ' of ' || {rel} \
-          FROM target w JOIN pg_constraint k ON k.conrelid = w.rel WHERE k.contype = 'c' \
-         UNION ALL \
-          SELECT 1259::oid, i.indexrelid, 0, 'index ' || {index} FROM target w JOIN pg_index i ON i.indrelid = w.rel \
-         UNION ALL \
-          SELECT 1259::oid, w.rel, 0, 'partition key of ' || {rel} FROM target w \
-          WHERE (SELECT c.relkind FROM pg_class c WHERE c.oid = w.rel) = 'p' \
-         UNION ALL \
-          SELECT 2620::oid, t.oid, 0, 'condition of trigger ' || quote_ident(t.tgname) || ' on ' || {fired} FROM fired t \
-         UNION ALL \
-          SELECT DISTINCT 2606::oid, k.oid, 0, 'CHECK of domain ' || {domain} FROM ( \
-            WITH RECURSIVE type (object) AS ( \
-              SELECT a.atttypid FROM target w JOIN pg_attribute a ON a.attrelid = w.rel \
-              WHERE a.attnum > 0 AND a.atttypid >= 16384 \
-             UNION SELECT n.object FROM type t CROSS JOIN {TYPES_WITHIN}) \
-            SELECT object FROM type) AS t JOIN pg_constraint k ON k.contypid = t.object \
-        ), needed AS MATERIALIZED ( \
-          SELECT r.class, r.object, r.via, d.refclassid, d.refobjid FROM run r \
-            JOIN pg_depend d ON d.classid = r.class AND d.objid = r.object AND d.objsubid = r.number \
-          WHERE d.refclassid IN (1255, 1259, 2616, 2617) AND d.refobjid <> r.object \
-            AND NOT (r.class = 2620 AND d.refclassid = 1255 \
-              AND d.refobjid = (SELECT t.tgfoid FROM pg_trigger t WHERE t.oid = r.object)) \
-        ) \
-        SELECT json_build_object( \
-          'tables', (SELECT json_agg(json_build_object('schema', {c_schema}, 'name', c.relname, \
-              'kind', c.relkind, 'verb', w.verb, 'columns', w.cols, 'row_security', c.relrowsecurity, \
-              'row_security_forced', c.relforcerowsecurity, 'partition', c.relispartition, \
-              'part', c.relispartition AND coalesce(w.way IN ('inherited', 'moved'), false), \
-              'via', CASE WHEN w.way = 'inherited' THEN \
-                  CASE WHEN c.relispartition THEN 'partition of ' ELSE 'child of ' END || {origin} \
-                WHEN w.way = 'moved' THEN 'row moved between the partitions of ' || {origin} \
-                WHEN w.way = 'view' THEN 'view ' || {origin} \
-                WHEN w.way LIKE 'on %' THEN upper(left(w.way, -2)) || CASE right(w.way, 1) WHEN 'c' THEN ' CASCADE' \
-                  WHEN 'n' THEN ' SET NULL' ELSE ' SET DEFAULT' END || (SELECT format(' of constraint %I on ', \
-                  f.conname) FROM pg_constraint f WHERE f.oid = w.origin) || {rel} END)) \
-            FROM write w JOIN pg_class c ON c.oid = w.rel), \
-          'triggers', (SELECT json_agg(json_build_object('schema', {t_schema}, 'table', t_class.relname, \
-              'name', t.tgname, 'function', {trigger_function})) \
-            FROM fired t JOIN pg_class t_class ON t_class.oid = t.tgrelid), \
-          'rules', (SELECT json_agg(DISTINCT jsonb_build_object('schema', {c_schema}, 'table', c.relname, \
-              'name', r.rulename, 'instead', r.is_instead)) \
-            FROM write w JOIN pg_class c ON c.oid = w.rel JOIN pg_rewrite r ON r.ev_class = w.rel \
-            WHERE c.relhasrules AND NOT w.rows_only AND r.ev_enabled <> 'D' \
-              AND r.ev_type = ({RULE_EVENT})::\"char\"), \
-          'functions', (SELECT json_agg({function}) FROM (SELECT DISTINCT n.via, CASE n.refclassid \
-              WHEN 1255 THEN n.refobjid ELSE (SELECT o.oprcode::oid FROM pg_operator o \
-                WHERE o.oid = n.refobjid) END AS object \
-            FROM needed n WHERE n.refclassid IN (1255, 2617)) AS f), \
-          'sequences', (SELECT json_agg(json_build_object('schema', {c_schema}, 'name', c.relname, 'via', n.via, \
-              'owned', EXISTS (SELECT FROM pg_depend o WHERE o.classid = 1259 AND o.objid = c.oid \
-                AND o.refclassid = 1259 AND o.deptype = 'a' \
-                AND o.refobjid = (SELECT a.adrelid FROM pg_attrdef a WHERE a.oid = n.object)))) \
-            FROM needed n JOIN pg_class c ON c.oid = n.refobjid \
-            WHERE n.class = 2604 AND n.refclassid = 1259 AND c.relkind = 'S'), \
-          'others', (SELECT json_agg(json_build_object('class', i.type, 'schema', i.schema, \
-              'name', coalesce(i.name, i.identity), 'extension', {opclass_extension}, 'via', n.via)) \
-            FROM needed n CROSS JOIN LATERAL pg_identify_object(n.refclassid, n.refobjid, 0) AS i \
-            WHERE n.refclassid = 2616) \
-        )::text",
-        rel = label("w.rel"),
-        index = label("i.indexrelid"),
-        fired = label("t.tgrelid"),
-        domain = type_label("t.object"),
-        origin = label("w.origin"),
-        c_schema = schema("c.relnamespace"),
-        t_schema = schema("t_class.relnamespace"),
-        trigger_function = function(
-            "t.tgfoid",
-            &format!(
-                "'trigger ' || quote_ident(t.tgname) || ' on ' || {}",
-                label("t.tgrelid")
-            )
-        ),
-        function = function("f.object", "f.via"),
-        opclass_extension = extension("2616", "n.refobjid"),
     )
 }

@@ -4,7 +4,7 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{FuncCall, Node, WindowDef};
 
 use super::columns::Scope;
-use super::types::constant;
+use super::types::{constant, is_type};
 use super::walk::{Walker, shown, strings};
 use crate::guard::functions;
 use crate::guard::grants::name::Name;
@@ -67,6 +67,9 @@ impl Walker<'_> {
         let at = call.location;
         match strings(&call.funcname).as_deref() {
             Some([name] | ["pg_catalog", name]) => {
+                if is_type(name) {
+                    self.names_type(name);
+                }
                 let of_sequence = OF_SEQUENCES.contains(name) && !call.args.is_empty();
                 if !of_sequence && !functions::allowed(name) {
                     let what = format!("function {}", shown(name));

@@ -43,6 +43,9 @@ impl Walker<'_> {
         let Some(inner) = &node.node else {
             return self.deny_node(node);
         };
+        if let Some(change) = &mut self.change {
+            change.expressions = true;
+        }
         match inner {
             NodeEnum::AConst(_) | NodeEnum::SetToDefault(_) => {}
             NodeEnum::ParamRef(param) => self.param(param),

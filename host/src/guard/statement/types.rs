@@ -108,6 +108,11 @@ pub enum Place {
     Signature,
 }
 
+/// Whether a name is that of a built-in type of plain values: a call of it may be a cast.
+pub fn is_type(name: &str) -> bool {
+    TYPES.binary_search(&name).is_ok()
+}
+
 impl Walker<'_> {
     /// Judges a type where it stands.
     pub fn type_name(&mut self, name: Option<&TypeName>, place: Place) {
@@ -134,8 +139,9 @@ impl Walker<'_> {
         }
         match strings(&name.names).as_deref() {
             Some([built_in] | ["pg_catalog", built_in]) => {
+                self.names_type(built_in);
                 let known = |names: &[&str]| names.contains(built_in);
-                let fits = TYPES.binary_search(built_in).is_ok()
+                let fits = is_type(built_in)
                     || (place == Place::Column && known(SERIAL))
                     || (place == Place::Signature && known(IN_SIGNATURES));
                 if !fits {

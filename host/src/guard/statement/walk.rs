@@ -161,6 +161,8 @@ impl Walker<'_> {
             touched: Vec::new(),
             outside_transaction: false,
             query: None,
+            expressions: false,
+            types: BTreeSet::new(),
         })
     }
 
@@ -169,6 +171,13 @@ impl Walker<'_> {
         if let Some(change) = &mut self.change {
             let name = name.clone();
             change.touched.push(Touched { role, name });
+        }
+    }
+
+    /// Notes that a command names a type of the server's own.
+    pub fn names_type(&mut self, name: &str) {
+        if let Some(change) = &mut self.change {
+            change.types.insert(name.to_owned());
         }
     }
 

@@ -1,14 +1,18 @@
 //! The short look-ups, which tell whether a statement and its writes are plain, and if so all of them.
 
-use super::{PROBE, function, operator, other, schema};
+use super::{
+    OPERATOR_CLASS, PROBE, calls_of_the_servers_own, commands, function, operator, other, schema,
+};
 
-/// What the probe's statement depends on itself; `deep` where on types or functions, which may lead further;
+/// What the probe's statement depends on itself; `deep` where on types or functions, which may lead further, or where
+/// somebody's operator classes are that no tree names;
 /// `alone` is a relation without children that is of no extension.
 pub(in super::super) fn probe() -> String {
     let depends = "FROM pg_depend d WHERE d.classid = 1255 AND d.objid = p.oid AND d.refclassid";
     format!(
         "SELECT json_build_object('body', p.prosqlbody::text, \
-          'deep', EXISTS (SELECT {depends} IN (1247, 1255)), \
+          'deep', EXISTS (SELECT {depends} IN (1247, 1255)) \
+            OR EXISTS (SELECT FROM pg_opclass k WHERE {OPERATOR_CLASS}), \
           'operators', ARRAY(SELECT d.refobjid::bigint {depends} = 2617), \
           'others', (SELECT coalesce(json_agg(json_build_array(d.refclassid::bigint, d.refobjid::bigint)), '[]') \
             {depends} NOT IN (1247, 1255, 1259, 2615, 2617)), \
@@ -51,25 +55,40 @@ pub(in super::super) fn names() -> String {
 }
 
 /// Writes to tables of which nothing follows, each with whether it is one: a table that stands alone, without
-/// rules and users' triggers, with nothing but the server's own in its defaults, constraints and indexes. The
-/// parameter is that of [`super::effects`].
-pub(in super::super) const EFFECTS: &str = "SELECT json_agg(json_build_object('schema', s.nspname, 'name', c.relname, 'kind', c.relkind, \
+/// rules and users' triggers, with nothing but the server's own in its defaults, constraints and indexes; `calls`
+/// are those of its functions that may do more than look. The parameter is that of [`super::effects`]. With them
+/// comes whether commands on objects find somebody's casts and default operator classes, but an extension's, and
+/// event triggers that are on.
+pub(in super::super) fn effects() -> String {
+    format!(
+        "SELECT json_build_object('tables', (SELECT json_agg(json_build_object('schema', s.nspname, 'name', c.relname, 'kind', c.relkind, \
       'verb', i.item ->> 'verb', 'columns', i.item -> 'columns', 'row_security', c.relrowsecurity, \
       'row_security_forced', c.relforcerowsecurity, 'partition', false, 'part', false, \
-      'plain', c.relkind = 'r' AND NOT c.relispartition AND NOT c.relhassubclass AND NOT c.relhasrules \
-        AND NOT EXISTS (SELECT FROM pg_trigger t WHERE c.relhastriggers AND t.tgrelid = c.oid \
-          AND (NOT t.tgisinternal OR t.tgparentid <> 0)) \
-        AND (i.item ->> 'verb' = 'insert' OR NOT EXISTS (SELECT FROM pg_trigger t \
+      'calls', ARRAY(SELECT b.proname FROM (SELECT d.adbin::text FROM pg_attrdef d WHERE d.adrelid = c.oid \
+         UNION ALL SELECT k.conbin::text FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c') \
+        AS t (body) CROSS JOIN {own} AS b), \
+      'plain', c.relkind = 'r' AND NOT c.relispartition AND NOT c.relhassubclass \
+        AND (i.item ->> 'verb' = 'define' OR NOT c.relhasrules AND NOT EXISTS (SELECT FROM pg_trigger t \
+          WHERE c.relhastriggers AND t.tgrelid = c.oid AND (NOT t.tgisinternal OR t.tgparentid <> 0))) \
+        AND (i.item ->> 'verb' IN ('define', 'insert') OR NOT EXISTS (SELECT FROM pg_trigger t \
           JOIN pg_constraint f ON f.oid = t.tgconstraint \
           WHERE c.relhastriggers AND t.tgrelid = c.oid AND f.confrelid = c.oid)) \
         AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.atttypid >= 16384 \
           AND (SELECT y.typtype FROM pg_type y WHERE y.oid = a.atttypid) <> 'e') \
         AND NOT EXISTS (SELECT FROM pg_depend o JOIN pg_depend n ON n.classid = o.classid AND n.objid = o.objid \
-          WHERE o.refclassid = 1259 AND o.refobjid = c.oid AND o.classid IN (1259, 2604, 2606) \
+          WHERE o.refclassid = 1259 AND o.refobjid = c.oid AND o.classid IN (1259, 2604, 2606, 3381) \
             AND (n.refclassid IN (1255, 2616, 2617) OR o.classid = 2604 AND n.refclassid = 1259 \
-              AND n.refobjid <> c.oid)) \
+              AND n.refobjid <> c.oid AND i.item ->> 'verb' <> 'define')) \
         AND NOT EXISTS (SELECT FROM pg_depend n WHERE n.classid = 1259 AND n.objid = c.oid \
-          AND n.refclassid IN (1255, 2616, 2617))))::text \
+          AND n.refclassid IN (1255, 2616, 2617)))) \
     FROM json_array_elements($1::text::json) AS i (item) \
       JOIN pg_namespace s ON s.nspname = (i.item ->> 'schema') \
-      JOIN pg_class c ON c.relnamespace = s.oid AND c.relname = (i.item ->> 'table')";
+      JOIN pg_class c ON c.relnamespace = s.oid AND c.relname = (i.item ->> 'table')), \
+    'reaching', EXISTS (SELECT FROM pg_cast k WHERE {cast}) OR EXISTS (SELECT FROM pg_opclass k WHERE {class}), \
+    'events', EXISTS (SELECT FROM pg_event_trigger e WHERE {on}))::text",
+        cast = commands::CAST,
+        class = OPERATOR_CLASS,
+        on = commands::ON,
+        own = calls_of_the_servers_own("t.body")
+    )
+}
