@@ -9,6 +9,7 @@ use std::process::Stdio;
 use wasmigrate::guard::functions::{ALLOWED, VOLATILE};
 
 use crate::guests::{change_manifest, file_of};
+use crate::probe::Script;
 use crate::probe::literal;
 use crate::support::{Database, Ended, VERSIONS, bare, only, white_cross};
 
@@ -139,4 +140,10 @@ fn what_the_manifest_does_not_grant_is_refused_and_rolled_back() {
     let refused = "SELECT count(*) FROM wasmigrate.finding WHERE kind = 'grant' AND NOT met";
     assert_eq!(database.value(refused), "4");
     database.run(white_cross(), &["up"]).ok();
+}
+
+#[test]
+fn an_index_that_is_not_there_is_said_to_be_missing() {
+    let script = Script::default().up("execute", &["DROP INDEX elsewhere.i"]);
+    script.fails(&Database::empty(), 7, "grant-denied", "(no such index)");
 }

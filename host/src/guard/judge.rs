@@ -218,7 +218,7 @@ impl Guard {
             .map(|(need, way)| Missing {
                 need: need.clone(),
                 line: need.line(),
-                way: way.map(str::to_owned),
+                note: way.map(|way| format!("through {way}")),
             })
             .collect();
         if denied.is_empty() && missing.is_empty() {
@@ -289,7 +289,7 @@ mod tests {
         let missing = Missing {
             need: Need::Grant(Grant::parse(&line).unwrap()),
             line: Some(line),
-            way: None,
+            note: None,
         };
         assert_eq!(refusal.missing, [missing]);
         assert_eq!(refusal.to_string(), "not granted: delete public.a");

@@ -22,15 +22,15 @@ pub struct Missing {
     pub need: Need,
     /// The line of a manifest that would grant it, where one is known.
     pub line: Option<String>,
-    /// What leads to it, where the statement does not name it itself; escaped.
-    pub way: Option<String>,
+    /// What leads to it, where the statement does not name it itself; or what is wrong with what it names. Escaped.
+    pub note: Option<String>,
 }
 
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.need)?;
-        match &self.way {
-            Some(way) => write!(f, " (through {way})"),
+        match &self.note {
+            Some(note) => write!(f, " ({note})"),
             None => Ok(()),
         }
     }

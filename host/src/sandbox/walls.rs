@@ -108,12 +108,16 @@ impl State {
     /// What a text leaves open of what it is refused for, the catalog knows: the refusal then names the line.
     async fn name_missing(&mut self, sql: &str, refusal: &mut Refusal) -> Answer<()> {
         for missing in refusal.missing.iter_mut().take(MOST_SHOWN) {
-            if missing.line.is_none()
-                && let Some(grant) = self.named(sql, &missing.need).await?
-            {
-                missing.line = Some(grant.to_string());
-                missing.way = Some(missing.need.to_string());
-                missing.need = Need::Grant(grant);
+            if missing.line.is_some() {
+                continue;
+            }
+            match self.named(sql, &missing.need).await? {
+                Some(grant) => {
+                    missing.line = Some(grant.to_string());
+                    missing.note = Some(format!("through {}", missing.need));
+                    missing.need = Need::Grant(grant);
+                }
+                None => missing.note = missing.need.unknown(),
             }
         }
         Ok(())
@@ -281,8 +285,8 @@ impl State {
         let needs: Vec<_> = refusal
             .missing
             .iter()
-            .map(|missing| match &missing.way {
-                Some(way) => format!("`{}` (through {way})", missing.need),
+            .map(|missing| match &missing.note {
+                Some(note) => format!("`{}` ({note})", missing.need),
                 None => format!("`{}`", missing.need),
             })
             .collect();

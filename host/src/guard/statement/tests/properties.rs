@@ -1,5 +1,7 @@
 //! Whatever the text is, the wall answers; and a statement with a clause more never needs less.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
@@ -9,7 +11,7 @@ use crate::guard::grants::Subject;
 
 /// What is read or updated of a table: all, or these columns.
 fn columns(need: &Need) -> Option<(Kind, &Name, bool, Vec<String>)> {
-    let names = |columns: &std::collections::BTreeSet<_>| -> Vec<String> {
+    let names = |columns: &BTreeSet<_>| -> Vec<String> {
         columns.iter().map(ToString::to_string).collect()
     };
     match need {
