@@ -7,8 +7,7 @@ use super::{Session, sql};
 use crate::database::failure::Failure;
 use crate::guard::functions;
 use crate::touched::{
-    Effects, Function, Other, Rule, Sequence, Surroundings, Trigger, Work, Write,
-    WrittenTable,
+    Effects, Function, Other, Rule, Sequence, Surroundings, Trigger, Work, Write, WrittenTable,
 };
 
 #[derive(Deserialize)]

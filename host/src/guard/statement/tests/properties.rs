@@ -8,7 +8,7 @@ use crate::guard::grants::{Grant, Kind, Subject};
 
 /// What is read or updated of a table: all, or these columns.
 fn columns(need: &Need) -> Option<(Kind, &Name, bool, Vec<String>)> {
-    let names = |columns: &std::collections::BTreeSet<_>| -> Vec<String> {
+    let names = |columns: &BTreeSet<_>| -> Vec<String> {
         columns.iter().map(ToString::to_string).collect()
     };
     match need {
