@@ -192,6 +192,44 @@ fn commands_run_as_the_owner_and_what_is_new_is_the_logins() {
 }
 
 #[test]
+fn what_a_command_sets_off_runs_once_it_is_granted() {
+    let database = database(
+        "CREATE SEQUENCE public.ran;
+         CREATE FUNCTION public.f(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+             $$ BEGIN PERFORM nextval('public.ran'); RETURN 1; END $$;
+         CREATE INDEX i ON public.t ((public.f(n)));
+         ALTER TABLE public.t ADD CONSTRAINT c CHECK (public.f(n) > 0) NOT VALID;
+         CREATE DOMAIN public.d AS int CHECK (public.f(VALUE) > 0);
+         CREATE MATERIALIZED VIEW public.m AS SELECT public.f(n) AS x FROM public.t;",
+    );
+    let script = || {
+        Script::default()
+            .up("execute", &["CREATE INDEX j ON public.t (n)"])
+            .up("execute", &["ALTER TABLE public.t VALIDATE CONSTRAINT c"])
+            .up("execute", &["ALTER TABLE public.t ADD COLUMN d public.d"])
+            .up("execute", &["REFRESH MATERIALIZED VIEW public.m"])
+            .up("execute", &["REINDEX TABLE public.t"])
+    };
+    let mut lines = vec![
+        "index public.t",
+        "alter public.t: add-column, validate-constraint",
+        "use-type public.d",
+        "refresh public.m",
+    ];
+    let missing = "up is not granted `call public.f(integer)` (through index public.i)";
+    denied(&database, &lines, script(), "grant-denied", missing);
+    lines.push("call public.f(integer)");
+    run(&database, &lines, script()).ok();
+    // what changes nothing that runs needs no such grant
+    database.sql("DELETE FROM wasmigrate.migration");
+    let script = Script::default()
+        .up("execute", &["DROP INDEX public.j"])
+        .up("execute", &["ALTER TABLE public.t DROP CONSTRAINT c"]);
+    let lines = ["index public.t", "alter public.t: drop-constraint"];
+    run(&database, &lines, script).ok();
+}
+
+#[test]
 fn what_a_function_sets_does_not_outlast_its_statement() {
     let database = database(
         "CREATE SCHEMA evil; CREATE FUNCTION evil.length(text) RETURNS int LANGUAGE sql AS 'SELECT 666';

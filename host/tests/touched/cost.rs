@@ -1,5 +1,7 @@
 //! What a look-up costs: round trips, counted on the wire, and no time.
 
+use std::collections::BTreeSet;
+
 use super::wire::Wire;
 use super::{SERVER, run};
 use wasmigrate::touched::{Verb, Write};
@@ -20,6 +22,11 @@ fn a_look_up_of_what_is_plain_is_one_round_trip() {
             table: "plain".into(),
             verb: Verb::Update(None),
         }];
+        let defined = ["plain", "defined"].map(|table| Write {
+            schema: "s".into(),
+            table: table.into(),
+            verb: Verb::Define,
+        });
         // the first of a session is prepared
         session.touches(sql, &types).await.unwrap();
         session.effects(&writes).await.unwrap();
@@ -29,6 +36,12 @@ fn a_look_up_of_what_is_plain_is_one_round_trip() {
             let between = wire.turns();
             session.effects(&writes).await.unwrap();
             assert_eq!((between - before, wire.turns() - between), (1, 1));
+            // a table that is known to be quiet costs its commands nothing more
+            let before = wire.turns();
+            let found = session.surroundings(&defined).await.unwrap();
+            assert_eq!(wire.turns() - before, 1);
+            let quiet = BTreeSet::from([("s".to_owned(), "plain".to_owned())]);
+            assert_eq!((found.quiet, found.triggers), (quiet, Vec::new()));
             session
                 .touches("SELECT nothing FROM s.a", &[])
                 .await
