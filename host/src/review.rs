@@ -117,6 +117,11 @@ impl Review {
             manifest,
         }
     }
+
+    /// The interfaces it imports, without package and version.
+    pub fn interfaces(&self) -> Vec<&str> {
+        powers::interfaces(&self.imports)
+    }
 }
 
 fn as_text<S: Serializer>(grant: &Grant, serializer: S) -> Result<S::Ok, S::Error> {

@@ -36,7 +36,7 @@ fn page(review: &Review) -> Page {
     );
     page.section(
         "imports in words",
-        "what it is not given here it cannot do, whatever is granted",
+        "what it could do if it were granted; what it does not import it cannot do",
         review.powers.iter().map(|power| {
             let can = ours(if power.can { "yes" } else { "no" });
             let by = match power.by.is_empty() {
@@ -96,6 +96,7 @@ fn head(review: &Review) -> Vec<Line> {
         Some(version) => theirs(version),
         None => ours("none: it imports nothing"),
     };
+    let interfaces = review.interfaces().into_iter().map(str::to_owned).collect();
     let modes = manifest.modes.iter().map(ToString::to_string).collect();
     let after = manifest.after.iter().map(ToString::to_string).collect();
     vec![
@@ -104,7 +105,7 @@ fn head(review: &Review) -> Vec<Line> {
         Line::new(ours("digest"), ours(review.digest.to_string())),
         Line::new(ours("size"), ours(format!("{} bytes", review.size))),
         Line::new(ours("interface"), interface),
-        Line::new(ours("imports"), words(review.imports.clone())),
+        Line::new(ours("imports"), words(interfaces)),
         Line::new(ours("exports"), words(review.exports.clone())),
         Line::new(ours("modes"), words(modes)),
         Line::new(ours("after"), words(after)),
@@ -239,7 +240,7 @@ mod tests {
                 "## migration `7 a-b`\n",
                 "- **description** ``<img src=x> [a](http://b) `c` | d``\n",
                 "  - `**x**`: `not known`\n",
-                "- **May it write, and where?** no\n",
+                "- **May it change anything, and where?** no\n",
             ],
         );
     }

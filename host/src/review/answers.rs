@@ -43,6 +43,30 @@ struct Question {
 
 const QUESTIONS: &[Question] = &[
     Question {
+        key: "writes-rows",
+        question: "Can it write rows?",
+        concerns: |grant| {
+            use Kind::{
+                Call, CodeFunction, CodeTrigger, Delete, DropMatview, DropTable, Fires, Insert,
+                Truncate, Update,
+            };
+            matches!(
+                grant.kind,
+                Insert
+                    | Update
+                    | Delete
+                    | Truncate
+                    | DropTable
+                    | DropMatview
+                    | Call
+                    | Fires
+                    | CodeFunction
+                    | CodeTrigger
+            ) || alters(grant, CHANGING)
+                || alters(grant, &[Action::DropColumn])
+        },
+    },
+    Question {
         key: "reads",
         question: "Can it read rows?",
         concerns: |grant| grant.kind == Kind::Read,
@@ -222,7 +246,7 @@ fn answer(question: &Question, grants: &[Granted]) -> Answer {
         question: question.question,
         answer: match question.key {
             "else" if told.is_empty() => "nothing",
-            "else" => "this",
+            "else" => "as listed",
             _ => yes_or_no(&told),
         },
         lines: told,
@@ -242,7 +266,7 @@ fn writing(grants: &[Granted]) -> Answer {
     });
     Answer {
         key: "writes",
-        question: "May it write, and where?",
+        question: "May it change anything, and where?",
         answer: yes_or_no(&told),
         lines: told,
         notes: Vec::new(),
@@ -258,7 +282,11 @@ fn of_phase(key: &'static str, question: &'static str, phase: Phase, grants: &[G
     Answer {
         key,
         question,
-        answer: if told.is_empty() { "nothing" } else { "this" },
+        answer: if told.is_empty() {
+            "nothing"
+        } else {
+            "as listed"
+        },
         lines: told,
         notes: Vec::new(),
         idle: lines(of_phase().filter(|one| is_idle(one)), told_with_why),
