@@ -5,12 +5,13 @@ mod answers;
 mod difference;
 mod powers;
 mod protected;
+mod reached;
 
 use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use crate::component::Component;
+use crate::component::{Component, Texts};
 use crate::guard::grants::name::Name;
 use crate::guard::grants::{Grant, Kind, Subject};
 use crate::limits::Limits;
@@ -21,6 +22,7 @@ pub use answers::{Answer, Line};
 pub use difference::{Change, Difference, Side};
 pub use powers::Power;
 pub use protected::Protected;
+pub use reached::{Also, Found, Question, Reached};
 
 /// Everything on the page about a component.
 #[derive(Debug, Clone, Serialize)]
@@ -51,6 +53,10 @@ pub struct Review {
     pub protected: Vec<Protected>,
     /// What it may use up.
     pub limits: Vec<Limit>,
+    /// The SQL in its data, a hint.
+    pub texts: Texts,
+    /// What the grants reach in a database; none where none was asked.
+    pub reached: Option<Vec<Reached>>,
 }
 
 /// A grant in a phase.
@@ -91,7 +97,13 @@ pub struct Limit {
 
 impl Review {
     /// The page about a component in a file of that name, digest and size.
-    pub fn of(file: String, digest: Digest, size: usize, component: Component) -> Self {
+    pub fn of(
+        file: String,
+        digest: Digest,
+        size: usize,
+        component: Component,
+        texts: Texts,
+    ) -> Self {
         let Component {
             imports,
             exports,
@@ -115,6 +127,8 @@ impl Review {
             imports,
             exports,
             manifest,
+            texts,
+            reached: None,
         }
     }
 
@@ -208,7 +222,13 @@ pub(crate) fn sample(imports: &[&str], lines: &str) -> Review {
         interface: Some("0.1.0".to_owned()),
         manifest: Manifest::parse("m", &manifest).unwrap(),
     };
-    Review::of("a.wasm".to_owned(), Digest::of(b""), 12, component)
+    Review::of(
+        "a.wasm".to_owned(),
+        Digest::of(b""),
+        12,
+        component,
+        Texts::default(),
+    )
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ fn the_page_of_each_migration_answers_what_a_reviewer_asks() {
         let page = inspect(&[], &[&file]).stdout;
         // these differ with the folder and the compiler
         let changing = ["  file ", "  digest ", "  size "];
+        // and what SQL is in the data is another test's
+        let (page, _) = page.split_once("\n\nSQL in its data").unwrap();
         let page: Vec<_> = page
             .lines()
             .filter(|line| !changing.iter().any(|start| line.starts_with(start)))
@@ -175,4 +177,149 @@ fn two_components_are_compared_by_what_they_may_do() {
             "{args:?}"
         );
     }
+}
+
+/// What these put together from names has gaps; what the probe sends as it is written is there as it is.
+#[test]
+fn sql_in_the_data_is_found_as_far_as_it_is_there() {
+    let found = |file: &Path, sql: &str, form: &str| {
+        let page = inspect(&["--json"], &[file]).json();
+        let texts = page["texts"]["found"].as_array().unwrap();
+        let text = serde_json::json!({"sql": sql, "form": form});
+        assert!(texts.contains(&text), "{text}: {texts:?}");
+        assert_eq!(page["texts"]["more"], false);
+    };
+    for (place, sql) in [
+        (0, "SELECT count(*), … FROM … AS log WHERE …"),
+        (0, "DELETE FROM … AS log WHERE …"),
+        (1, "CREATE …INDEX … ON … USING … (…)"),
+        (2, "SELECT id, email, …, … FROM … WHERE … > now() AND …"),
+        (3, "CREATE EXTENSION … SCHEMA …"),
+    ] {
+        found(&file_of(white_cross(), VERSIONS[place]), sql, "gaps");
+    }
+    let file = file_of(probe::folder(), probe::VERSION);
+    let sql = "SELECT s.step, s.verb, a.n IS NOT NULL, a.arg FROM public.probe_step AS s \
+               LEFT JOIN LATERAL unnest(s.args) WITH ORDINALITY AS a(arg, n) ON true \
+               WHERE s.phase = $1 ORDER BY s.step, a.n";
+    found(&file, sql, "whole");
+    let page = inspect(&[], &[&file]).stdout;
+    assert!(page.contains(&format!("\n  whole      {sql}")), "{page}");
+}
+
+const FAMILY: &str = "
+    CREATE TABLE public.parent (id int PRIMARY KEY, x text);
+    CREATE TABLE public.child (id int REFERENCES public.parent ON DELETE CASCADE);
+    CREATE VIEW public.v AS SELECT x FROM public.parent;
+    CREATE FUNCTION public.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+    CREATE TRIGGER t AFTER DELETE ON public.child FOR EACH ROW EXECUTE FUNCTION public.f();";
+
+/// The probe, which imports everything, with grants on these tables.
+fn of_family() -> tempfile::TempDir {
+    let folder = only(probe::folder(), &[probe::VERSION]);
+    change_manifest(&file_of(folder.path(), probe::VERSION), |manifest| {
+        let (head, _) = manifest.split_once("[grants]").unwrap();
+        let up = "'delete public.parent', 'read public.v', 'insert public.nowhere', 'read public.parent(y)'";
+        let down = "'delete public.parent', 'delete public.child', 'fires public.f()'";
+        format!("{head}[grants]\nup = [{up}]\ndown = [{down}]\nverify = ['delete public.parent']\n")
+    });
+    folder
+}
+
+#[test]
+fn with_a_database_the_page_tells_what_else_is_reached() {
+    let folder = of_family();
+    let file = file_of(folder.path(), probe::VERSION);
+    let database = Database::empty();
+    database.sql(FAMILY);
+    let before = database.schema();
+    let file = file.to_str().unwrap();
+    let page = |args: &[&str]| {
+        let args = [&["inspect", file][..], args].concat();
+        database.run(folder.path(), &args).ok()
+    };
+    let reached = &page(&["--database", "--json"]).json()["reached"];
+    let of = |phase: &str, grant: &str| {
+        let all = reached.as_array().unwrap().iter();
+        let mut these = all.filter(|one| one["phase"] == phase && one["grant"] == grant);
+        these
+            .next()
+            .unwrap_or_else(|| panic!("{phase} {grant}: {reached}"))
+    };
+    let needs = |phase: &str, grant: &str| -> Vec<(String, bool)> {
+        let needs = of(phase, grant)["needs"].as_array().unwrap().iter();
+        needs
+            .map(|also| {
+                (
+                    also["need"].as_str().unwrap().to_owned(),
+                    also["granted"] == true,
+                )
+            })
+            .collect()
+    };
+    let also = |granted| {
+        let needs = ["delete public.child", "fires public.f()"];
+        needs.map(|need| (need.to_owned(), granted)).to_vec()
+    };
+    assert_eq!(needs("up", "delete public.parent"), also(false));
+    assert_eq!(needs("down", "delete public.parent"), also(true));
+    assert_eq!(
+        needs("up", "read public.v"),
+        [("read public.parent(x)".to_owned(), false)]
+    );
+    assert_eq!(of("up", "insert public.nowhere")["found"], "missing");
+    let unknown = of("up", "read public.parent(y)");
+    assert!(
+        unknown["why"]
+            .as_str()
+            .unwrap()
+            .contains("\"y\" does not exist"),
+        "{unknown}"
+    );
+    // what has no effect is not asked about
+    assert_eq!(reached.as_array().unwrap().len(), 6, "{reached}");
+
+    let text = page(&["--database"]).stdout;
+    for words in [
+        "\n      delete public.child  through ON DELETE CASCADE of constraint child_id_fkey on public.child (not granted, so it is refused)\n",
+        "\n  up: insert public.nowhere  there is no such table, or none yet\n",
+    ] {
+        let blanks = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(blanks(&text).contains(&blanks(words)), "{words}: {text}");
+    }
+    assert!(
+        page(&["--database", "--markdown"])
+            .stdout
+            .contains("\n- **up: `delete public.parent`**\n  - `delete public.child`: through ")
+    );
+    assert_eq!(database.schema(), before);
+    assert_eq!(database.value("SELECT to_regnamespace('wasmigrate')"), "");
+}
+
+#[test]
+fn nothing_connects_unless_it_is_asked_for() {
+    let folder = of_family();
+    let file = file_of(folder.path(), probe::VERSION);
+    let nowhere = "postgres://127.0.0.1:1/nowhere?sslmode=disable";
+    let run = |args: &[&str]| {
+        let mut command = bare(&["inspect", file.to_str().unwrap()]);
+        Ended::of(
+            command
+                .args(args)
+                .env("DATABASE_URL", nowhere)
+                .output()
+                .unwrap(),
+        )
+    };
+    assert!(run(&["--json"]).ok().json()["reached"].is_null());
+    assert!(!run(&[]).ok().stdout.contains("reached in the database"));
+    run(&["--database"]).failed(8, "database-unreachable");
+    run(&["--database-url", nowhere]).failed(2, "usage");
+    let schema = folder.path().join("schema.sql");
+    std::fs::write(&schema, FAMILY).unwrap();
+    let loaded = run(&["--embedded", "--load", schema.to_str().unwrap()]).ok();
+    assert!(
+        loaded.stdout.contains("through ON DELETE CASCADE"),
+        "{loaded:?}"
+    );
 }

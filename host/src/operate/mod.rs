@@ -1,4 +1,5 @@
 //! An operator's jobs, over the migrator and the database.
 
 pub mod grants;
+pub mod reached;
 pub mod white_cross;

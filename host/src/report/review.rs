@@ -1,8 +1,11 @@
 //! The reviewer's page about a component, and about what differs between two.
 
 use super::page::{Line, Page, Value, list, ours, theirs};
+use crate::component::{Form, Text, Texts};
 use crate::migration::Phase;
-use crate::review::{Answer, Change, Difference, Granted, Line as Told, Review, Side};
+use crate::review::{
+    Also, Answer, Change, Difference, Found, Granted, Line as Told, Reached, Review, Side,
+};
 
 /// The page for a terminal.
 pub fn review_text(review: &Review) -> String {
@@ -65,6 +68,11 @@ fn page(review: &Review) -> Page {
         }),
     );
     page.section(
+        "reached in the database",
+        "what else reads and writes of these tables touch and set off there",
+        review.reached.iter().flatten().map(reached),
+    );
+    page.section(
         "settings",
         "what the operator chooses",
         manifest.settings.iter().map(|(name, setting)| {
@@ -85,7 +93,60 @@ fn page(review: &Review) -> Page {
             Line::new(ours(limit.key), value)
         }),
     );
+    page.section(
+        "SQL in its data",
+        "a hint: it can put together other SQL as it runs, and the grants are what binds",
+        texts(&review.texts),
+    );
     page
+}
+
+fn reached(reached: &Reached) -> Line {
+    let label = ours(format!("{}: ", reached.phase)).theirs(&reached.grant);
+    let (needs, never) = match &reached.found {
+        Found::Missing => return Line::new(label, ours("there is no such table, or none yet")),
+        Found::Unknown { why } => {
+            return Line::new(label, ours("the server would not say: ").theirs(why));
+        }
+        Found::Told { needs, never } if needs.is_empty() && never.is_empty() => {
+            return Line::new(label, ours("nothing else"));
+        }
+        Found::Told { needs, never } => (needs, never),
+    };
+    let also = |also: &Also| {
+        let through = match &also.through {
+            Some(way) => ours("through ").theirs(way),
+            None => Value::default(),
+        };
+        let value = match also.granted {
+            true => through,
+            false => through.ours(" (not granted, so it is refused)"),
+        };
+        Line::new(theirs(&also.need), value)
+    };
+    let never = never.iter();
+    Line::new(label, Value::default())
+        .under(needs.iter().map(also))
+        .under(never.map(|what| Line::new(ours("never"), theirs(what))))
+}
+
+fn texts(texts: &Texts) -> Vec<Line> {
+    let line = |text: &Text| {
+        let form = match text.form {
+            Form::Whole => "whole",
+            Form::Gaps => "with gaps",
+            Form::Piece => "a piece",
+        };
+        Line::new(ours(form), theirs(&text.sql))
+    };
+    let mut lines: Vec<_> = texts.found.iter().map(line).collect();
+    let note = match (texts.more, lines.is_empty()) {
+        (true, _) => "there is more than is looked at",
+        (false, true) => "none was found",
+        (false, false) => return lines,
+    };
+    lines.push(Line::new(ours("note"), ours(note)));
+    lines
 }
 
 fn head(review: &Review) -> Vec<Line> {

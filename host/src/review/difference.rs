@@ -102,6 +102,7 @@ fn parts(review: &Review) -> Vec<Part> {
         )
     });
     let limits = review.limits.iter();
+    let sql = review.texts.found.iter();
     // the first is the one that a run has where nobody chooses
     let modes: Vec<_> = manifest.modes.iter().map(ToString::to_string).collect();
     let description = Some(manifest.description.clone()).filter(|text| !text.is_empty());
@@ -125,6 +126,11 @@ fn parts(review: &Review) -> Vec<Part> {
         ("name", false, vec![manifest.name.to_string()]),
         ("description", false, description.into_iter().collect()),
         ("exports", false, review.exports.clone()),
+        (
+            "SQL in its data",
+            false,
+            sql.map(|text| text.sql.clone()).collect(),
+        ),
     ]
 }
 
