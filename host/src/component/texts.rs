@@ -59,8 +59,8 @@ const MOST_LENGTHS: usize = 8;
 const NEAR: usize = 6;
 /// The most segments, and bytes of data, and constants of functions that are looked at.
 const MOST_SEGMENTS: usize = 100_000;
-const MOST_DATA: usize = 16 << 20;
-const MOST_CONSTANTS: usize = 2_000_000;
+const MOST_DATA: usize = 4 << 20;
+const MOST_CONSTANTS: usize = 500_000;
 /// The most bytes that the parser is given, and that are looked at as texts, one over the other.
 const MOST_PARSED: usize = 1 << 20;
 const MOST_LOOKED_AT: usize = 8 << 20;

@@ -1,12 +1,15 @@
 //! The questions that every reviewer has, answered from imports and grants.
 
+mod questions;
+
 use serde::Serialize;
 
 use super::powers::writes;
 use super::{Granted, Protected};
-use crate::guard::grants::{Action, Grant, Kind, Subject};
+use crate::guard::grants::Kind;
 use crate::manifest::Manifest;
 use crate::migration::{Mode, Phase};
+use questions::{QUESTIONS, Question};
 
 /// A question and its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -32,141 +35,6 @@ pub struct Line {
     pub about: String,
     /// What is so.
     pub what: Vec<String>,
-}
-
-/// A question about kinds of grants: yes where one of them has an effect.
-struct Question {
-    key: &'static str,
-    question: &'static str,
-    concerns: fn(&Grant) -> bool,
-}
-
-const QUESTIONS: &[Question] = &[
-    Question {
-        key: "writes-rows",
-        question: "Can it write rows?",
-        concerns: |grant| {
-            use Kind::{
-                Call, CodeFunction, CodeTrigger, Delete, DropMatview, DropTable, Fires, Insert,
-                Truncate, Update,
-            };
-            matches!(
-                grant.kind,
-                Insert
-                    | Update
-                    | Delete
-                    | Truncate
-                    | DropTable
-                    | DropMatview
-                    | Call
-                    | Fires
-                    | CodeFunction
-                    | CodeTrigger
-            ) || alters(grant, CHANGING)
-                || alters(grant, &[Action::DropColumn])
-        },
-    },
-    Question {
-        key: "reads",
-        question: "Can it read rows?",
-        concerns: |grant| grant.kind == Kind::Read,
-    },
-    Question {
-        key: "adds",
-        question: "Can it add rows?",
-        concerns: |grant| grant.kind == Kind::Insert,
-    },
-    Question {
-        key: "changes",
-        question: "Can it change rows?",
-        concerns: |grant| grant.kind == Kind::Update || alters(grant, CHANGING),
-    },
-    Question {
-        key: "deletes",
-        question: "Can it delete rows or columns?",
-        concerns: |grant| {
-            use Kind::{Delete, DropMatview, DropTable, Truncate};
-            matches!(grant.kind, Delete | Truncate | DropTable | DropMatview)
-                || alters(grant, &[Action::DropColumn])
-        },
-    },
-    Question {
-        key: "redefines",
-        question: "Can it change definitions, indexes and constraints?",
-        concerns: |grant| {
-            use Kind::{Alter, Comment, EnumValue, Index, Reference, Statistics};
-            matches!(
-                grant.kind,
-                Alter | Index | Reference | EnumValue | Statistics | Comment
-            )
-        },
-    },
-    Question {
-        key: "makes",
-        question: "Can it make tables, views, sequences, types or schemas?",
-        concerns: |grant| {
-            use Kind::{
-                CreateMatview, CreateSchema, CreateSequence, CreateTable, CreateType, CreateView,
-            };
-            matches!(
-                grant.kind,
-                CreateTable
-                    | CreateView
-                    | CreateMatview
-                    | CreateSequence
-                    | CreateType
-                    | CreateSchema
-            )
-        },
-    },
-    Question {
-        key: "drops",
-        question: "Can it drop tables, views, sequences or types?",
-        concerns: |grant| {
-            use Kind::{DropMatview, DropSequence, DropTable, DropType, DropView};
-            matches!(
-                grant.kind,
-                DropTable | DropView | DropMatview | DropSequence | DropType
-            )
-        },
-    },
-    Question {
-        key: "code",
-        question: "Can it run or install code that is not the server's own?",
-        concerns: |grant| {
-            use Kind::{Call, CodeFunction, CodePolicy, CodeTrigger, Extension, Fires};
-            matches!(
-                grant.kind,
-                CodeFunction | CodeTrigger | CodePolicy | Call | Fires | Extension
-            )
-        },
-    },
-    Question {
-        key: "extension",
-        question: "Does it need an extension, or create or drop one?",
-        concerns: |grant| grant.kind == Kind::Extension,
-    },
-    Question {
-        key: "else",
-        question: "What else may it do?",
-        concerns: |grant| {
-            use Kind::{Analyze, Catalog, Lock, Refresh, UseSequence, UseType, Vacuum};
-            matches!(
-                grant.kind,
-                UseSequence | UseType | Lock | Refresh | Vacuum | Analyze | Catalog
-            )
-        },
-    },
-];
-
-/// Changes of a definition that change what is in the rows.
-const CHANGING: &[Action] = &[Action::ColumnType, Action::Default, Action::AddColumn];
-
-fn alters(grant: &Grant, any: &[Action]) -> bool {
-    match &grant.subject {
-        Subject::Actions(_, actions) => any.iter().any(|action| actions.contains(action)),
-        _ => false,
-    }
 }
 
 /// Every question with its answer.
@@ -368,7 +236,6 @@ fn transaction(manifest: &Manifest) -> Answer {
 mod tests {
     use super::super::sample;
     use super::*;
-    use crate::guard::grants::name::Name;
 
     fn answered(imports: &[&str], grants: &str) -> Vec<Answer> {
         sample(imports, &format!("[grants]\n{grants}\n")).answers
@@ -376,21 +243,6 @@ mod tests {
 
     fn of<'a>(answers: &'a [Answer], key: &str) -> &'a Answer {
         answers.iter().find(|answer| answer.key == key).unwrap()
-    }
-
-    #[test]
-    fn every_kind_of_grant_is_in_the_answer_to_a_question() {
-        let name = Name::new("public", "t").unwrap();
-        for kind in Kind::ALL {
-            let grant = match kind {
-                Kind::Alter => Grant::alter(name.clone(), Action::Rename),
-                kind => Grant::on(*kind, name.clone()),
-            };
-            assert!(
-                QUESTIONS.iter().any(|question| (question.concerns)(&grant)),
-                "{kind:?}"
-            );
-        }
     }
 
     #[test]
