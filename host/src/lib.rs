@@ -15,6 +15,8 @@ pub mod sandbox;
 
 pub mod source;
 
+pub mod review;
+
 pub mod component;
 
 pub mod database;

@@ -1,5 +1,7 @@
 //! Which characters of foreign text a reader would not see as they are.
 
+use unicode_security::confusable_detection::skeleton;
+
 /// Whether a character is invisible, moves the cursor or changes the direction of its neighbours:
 /// control characters, and the format characters of Unicode (bidi, zero-width, tags, fillers).
 pub fn is_hidden(character: char) -> bool {
@@ -10,6 +12,38 @@ pub fn is_hidden(character: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
             | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
             | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Each character of a text, and whether a reader would not see it as it is: it is hidden, or it makes a word look
+/// like another one of plain ASCII, as a Cyrillic `а` does in `pаypal`.
+pub fn seen(text: &str) -> impl Iterator<Item = (char, bool)> {
+    pieces(text).flat_map(|piece| {
+        let disguised = is_disguised(piece);
+        piece
+            .chars()
+            .map(move |c| (c, is_hidden(c) || disguised && !c.is_ascii()))
+    })
+}
+
+/// The words of a text, and what lies between them.
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let in_word = rest.chars().next()?.is_alphanumeric();
+        let end = rest.find(|c: char| c.is_alphanumeric() != in_word);
+        let (piece, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        rest = behind;
+        Some(piece)
+    })
+}
+
+/// Whether a word is not ASCII and looks as if it were. So do some words of other languages, which a reader cannot
+/// tell either.
+/// Source: Unicode Technical Standard 39, "Confusable Detection".
+fn is_disguised(word: &str) -> bool {
+    !word.is_ascii()
+        && word.chars().all(char::is_alphanumeric)
+        && skeleton(word).all(|c| c.is_ascii())
 }
 
 /// The candidate that was most likely meant, if one is near enough to be worth a suggestion.
@@ -47,6 +81,32 @@ mod tests {
         }
         for shown in ['a', ' ', 'é', '漢', '→', '"'] {
             assert!(!is_hidden(shown), "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_looks_like_ascii_is_told_and_another_language_is_not() {
+        let told = |text: &str| -> String { seen(text).filter(|c| c.1).map(|c| c.0).collect() };
+        for (text, disguised) in [
+            ("pay p\u{430}ypal", "\u{430}"),
+            ("аррӏе", "аррӏе"),
+            ("select_ｉd", "ｉ"),
+            ("𝐝𝐫𝐨𝐩 table", "𝐝𝐫𝐨𝐩"),
+            ("id١", "١"),
+            ("Ηello, ошибка", "Η"),
+            ("a\u{200b}b", "\u{200b}"),
+        ] {
+            assert_eq!(told(text), disguised, "{text}");
+            assert_eq!(seen(text).map(|c| c.0).collect::<String>(), text);
+        }
+        for plain in [
+            "",
+            "Müller, Ångström, Łódź",
+            "таблица удалена: ошибка",
+            "漢字 한국어 العربية हिन्दी",
+            "a → b — “c” …",
+        ] {
+            assert_eq!(told(plain), "", "{plain}");
         }
     }
 

@@ -24,6 +24,7 @@ mod foreign_keys;
 mod grants;
 mod guests;
 mod history;
+mod inspect;
 mod lifecycle;
 mod output;
 mod parameters;

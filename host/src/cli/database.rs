@@ -71,6 +71,11 @@ pub struct Place {
 }
 
 impl Target {
+    /// Whether there is to be a throwaway server.
+    pub fn is_embedded(&self) -> bool {
+        self.embedded
+    }
+
     /// Reads the files and starts the server, where there is to be one.
     pub fn open(&self, context: &Context, project: &Project) -> Result<Place> {
         let named = |file: &PathBuf| Ok((file.display().to_string(), read_sql(file)?));

@@ -169,6 +169,16 @@ pub fn required(sql: &str) -> Demand {
         .unwrap_or_else(Demand::refused)
 }
 
+/// Whether a text is SQL by PostgreSQL's grammar, of whatever kind and however many statements.
+pub fn parses(sql: &str) -> bool {
+    parser::with_tree(sql, |_, _| Demand {
+        class: Class::Refused,
+        needs: Vec::new(),
+        denied: Vec::new(),
+    })
+    .is_ok()
+}
+
 /// The statements of a text of several, for example of a file.
 pub fn split(sql: &str) -> Result<Vec<String>, Denial> {
     parser::split(sql)

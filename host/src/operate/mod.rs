@@ -2,4 +2,5 @@
 
 pub mod approve;
 pub mod grants;
+pub mod reached;
 pub mod white_cross;

@@ -2,16 +2,16 @@
 
 use std::fmt::Write as _;
 
-use crate::text::is_hidden;
+use crate::text::seen;
 
 /// The most characters of one foreign text that are shown.
 pub const MAX_CHARACTERS: usize = 4000;
 
-/// Makes control characters, ANSI sequences and bidi or zero-width characters visible, so that a text can
-/// neither steer the terminal nor look like another one, and shortens a long one.
+/// Makes control characters, ANSI sequences, bidi or zero-width characters and letters that pass for others
+/// visible, so that a text can neither steer the terminal nor look like another one, and shortens a long one.
 pub fn escape(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
-    for (count, character) in text.chars().enumerate() {
+    for (count, (character, hidden)) in seen(text).enumerate() {
         if count == MAX_CHARACTERS {
             let _ = write!(shown, "... ({} bytes in all)", text.len());
             break;
@@ -20,8 +20,8 @@ pub fn escape(text: &str) -> String {
             '\n' => shown.push_str("\\n"),
             '\t' => shown.push_str("\\t"),
             '\r' => shown.push_str("\\r"),
-            hidden if is_hidden(hidden) => shown.extend(hidden.escape_unicode()),
-            plain => shown.push(plain),
+            _ if hidden => shown.extend(character.escape_unicode()),
+            _ => shown.push(character),
         }
     }
     shown
@@ -121,6 +121,7 @@ mod tests {
             escape("\u{202e}gpj.exe\u{200b}"),
             "\\u{202e}gpj.exe\\u{200b}"
         );
+        assert_eq!(escape("p\u{430}ypal"), "p\\u{430}ypal");
         assert_eq!(escape("Müller, 漢字, → \\"), "Müller, 漢字, → \\");
     }
 

@@ -6,10 +6,10 @@ use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
 use crate::error::{Code, Error, Result};
-use crate::text::is_hidden;
+use crate::text::seen;
 
-/// Indented JSON in which hidden characters are written as `\uXXXX`: the same data, but nothing that
-/// steers a terminal.
+/// Indented JSON in which hidden characters, and letters that pass for others, are written as `\uXXXX`: the same
+/// data, but nothing that steers a terminal or deceives a reader.
 pub(super) fn to_string(value: &impl Serialize) -> Result<String> {
     let failed = |error: String| Error::new(Code::Internal, "failed to write JSON").cause(error);
     let mut bytes = Vec::new();
@@ -34,18 +34,17 @@ impl Formatter for Visible {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        let mut rest = fragment;
-        while let Some((at, hidden)) = rest
-            .char_indices()
-            .find(|(_, character)| is_hidden(*character))
-        {
-            writer.write_all(&rest.as_bytes()[..at])?;
-            for unit in hidden.encode_utf16(&mut [0; 2]) {
-                write!(writer, "\\u{unit:04x}")?;
+        // a fragment ends where a character is escaped anyway, which is in no word
+        for (character, hidden) in seen(fragment) {
+            if hidden {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    write!(writer, "\\u{unit:04x}")?;
+                }
+            } else {
+                write!(writer, "{character}")?;
             }
-            rest = &rest[at + hidden.len_utf8()..];
         }
-        writer.write_all(rest.as_bytes())
+        Ok(())
     }
 
     fn begin_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
@@ -99,11 +98,11 @@ mod tests {
 
     #[test]
     fn hidden_characters_are_escaped_and_read_back_equal() {
-        let text = "a\"\\\n\x1b\u{9b}é\u{202e}b\u{e0041}";
+        let text = "a\"\\\n\x1b\u{9b}é\u{202e}b\u{e0041} p\u{430}y";
         let json = to_string(&[text]).unwrap();
         assert_eq!(
             json,
-            "[\n  \"a\\\"\\\\\\n\\u001b\\u009bé\\u202eb\\udb40\\udc41\"\n]"
+            "[\n  \"a\\\"\\\\\\n\\u001b\\u009bé\\u202eb\\udb40\\udc41 p\\u0430y\"\n]"
         );
         assert_eq!(serde_json::from_str::<Vec<String>>(&json).unwrap(), [text]);
     }

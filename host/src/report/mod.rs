@@ -3,10 +3,11 @@
 mod approval;
 mod error;
 mod escape;
-mod inspect;
 mod json;
 mod needed;
+mod page;
 mod recorded;
+mod review;
 mod run;
 
 use std::fmt::Display;
@@ -21,8 +22,8 @@ use crate::error::{Code, Error, Result};
 pub use approval::{CheckedLine, approved_text, checked_text};
 pub use error::{ErrorJson, error_json, error_text};
 pub use escape::{escape, without_passwords};
-pub use inspect::{Inspection, inspection_json, inspection_text};
 pub use needed::{Needed, needed_json, needed_text};
+pub use review::{difference_markdown, difference_text, review_markdown, review_text};
 pub use run::{StatusLine, Telling, Verified, status_text, verified_text};
 
 /// How much is said on standard error.
