@@ -14,7 +14,7 @@ use crate::touched::Touched;
 pub async fn find(address: &Address, review: &Review) -> Result<Vec<Reached>> {
     let session = Session::new(address.connect("wasmigrate inspect").await?);
     let pins = migrator::pins(Options::default().lock_timeout);
-    let begin = migrator::begin("READ WRITE", &pins);
+    let begin = migrator::begin(&pins);
     session.batch(&begin).await.map_err(broken)?;
     let mut all = Vec::new();
     for granted in review.grants.iter().filter(|one| one.idle.is_none()) {
