@@ -169,6 +169,8 @@ fn two_components_are_compared_by_what_they_may_do() {
     for args in [
         &["inspect"][..],
         &["inspect", "a", "--diff", "b", "c"],
+        &["inspect", "--embedded", "--diff", "b", "c"],
+        &["inspect", "--database", "--diff", "b", "c"],
         &["inspect", "a", "--json", "--markdown"],
     ] {
         assert_eq!(

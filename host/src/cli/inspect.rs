@@ -16,7 +16,7 @@ use crate::source;
 /// asked in a transaction that is rolled back. Without it nothing connects.
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("database_url", |arg| arg.requires("connect")))]
-#[command(mut_arg("embedded", |arg| arg.conflicts_with("connect")))]
+#[command(mut_arg("embedded", |arg| arg.conflicts_with_all(["connect", "diff"])))]
 pub struct Args {
     /// The component
     #[arg(required_unless_present = "diff")]

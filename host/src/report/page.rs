@@ -77,7 +77,7 @@ impl Value {
     fn text(&self) -> String {
         let words = self.0.iter().map(|word| match word {
             Word::Ours(text) => text.clone(),
-            Word::Theirs(text) => escape(text),
+            Word::Theirs(text) => whole(text),
         });
         or_dash(words.collect())
     }
@@ -96,6 +96,17 @@ fn or_dash(text: String) -> String {
         "-".to_owned()
     } else {
         text
+    }
+}
+
+/// A text on a terminal, in quotes where blanks in it would look like the columns of the page.
+fn whole(text: &str) -> String {
+    let text = escape(text);
+    let pairs = text.chars().zip(text.chars().skip(1));
+    let mut blanks = pairs.filter(|(a, b)| a.is_whitespace() && b.is_whitespace());
+    match blanks.next() {
+        Some(_) => format!("\"{text}\""),
+        None => text,
     }
 }
 
@@ -244,6 +255,17 @@ mod tests {
         ] {
             assert_eq!(code(text), shown, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_text_cannot_pass_for_columns() {
+        assert_eq!(
+            theirs("public.a(b)  not read").text(),
+            "\"public.a(b)  not read\""
+        );
+        assert_eq!(theirs("a \u{a0}b").text(), "\"a \u{a0}b\"");
+        assert_eq!(theirs("a b c").text(), "a b c");
+        assert_eq!(list(["a".to_owned(), "b".to_owned()]).text(), "a, b");
     }
 
     #[test]
