@@ -11,6 +11,7 @@
 )]
 
 mod pairs;
+mod silent;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,26 +24,17 @@ use cpu_time::ProcessTime;
 use criterion::{Criterion, SamplingMode};
 use futures_util::{SinkExt as _, TryStreamExt as _};
 use pairs::Pairs;
+use silent::Silent;
 use tokio::runtime::Runtime;
 use wasmigrate::database::address::Address;
 use wasmigrate::database::{Connection, Session};
 use wasmigrate::embedded::{Embedded, Options};
-use wasmigrate::finding::Finding;
 use wasmigrate::guard::Held;
 use wasmigrate::migration::{Migration, Mode, Phase};
-use wasmigrate::sandbox::{self, Compiler, Events, Job, Level, Prepared, Verdict};
+use wasmigrate::sandbox::{self, Compiler, Job, Prepared, Verdict};
 
 const ROWS: u64 = 1_000_000;
 const ROUNDS: usize = 15;
-
-struct Silent;
-
-impl Events for Silent {
-    fn unconfined(&self, _why: &str) {}
-    fn log(&self, _: Level, _: &str) {}
-    fn progress(&self, _: u64, _: u64) {}
-    fn finding(&self, _: &Finding) {}
-}
 
 struct Bench {
     runtime: Runtime,

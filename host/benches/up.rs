@@ -13,6 +13,7 @@
 mod plain;
 
 mod pairs;
+mod silent;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -21,6 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use pairs::Pairs;
+use silent::Silent;
 use tokio::runtime::Runtime;
 use tracing::span::{Attributes, Id};
 use tracing_subscriber::Layer;
@@ -28,36 +30,15 @@ use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use wasmigrate::database::Session;
 use wasmigrate::database::address::Address;
-use wasmigrate::database::locks::Holder;
 use wasmigrate::embedded::{Embedded, Options};
-use wasmigrate::error::Error;
-use wasmigrate::finding::Finding;
-use wasmigrate::migration::{Migration, Phase};
-use wasmigrate::migrator::{self, Observer, Ran};
+use wasmigrate::migrator;
 use wasmigrate::operate::white_cross;
-use wasmigrate::sandbox::{Compiler, Events, Level};
+use wasmigrate::sandbox::Compiler;
 
 const WASMIGRATE: &str = env!("CARGO_BIN_EXE_wasmigrate");
 const ROWS: u64 = 1000;
 const ORPHANS: u64 = 20;
 const PAIRS: usize = 15;
-
-struct Silent;
-
-impl Events for Silent {
-    fn unconfined(&self, _why: &str) {}
-    fn log(&self, _: Level, _: &str) {}
-    fn progress(&self, _: u64, _: u64) {}
-    fn finding(&self, _: &Finding) {}
-}
-
-impl Observer for Silent {
-    fn waiting(&self, _: &str, _: &Holder) {}
-    fn started(&self, _: &Migration, _: Phase, _: usize, _: usize) {}
-    fn blocked(&self, _: &[Holder]) {}
-    fn retrying(&self, _: &Error, _: Duration) {}
-    fn ended(&self, _: &Ran) {}
-}
 
 /// The time that passes within the walls, where one is not within another.
 #[derive(Clone, Default)]
