@@ -3,15 +3,18 @@
 use unicode_security::confusable_detection::skeleton;
 
 /// Whether a character is invisible, moves the cursor or changes the direction of its neighbours:
-/// control characters, and the format characters of Unicode (bidi, zero-width, tags, fillers).
+/// control characters, the format characters of Unicode (bidi, zero-width, tags, fillers), blanks that are letters, and
+/// what strikes a letter out.
 pub fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
             | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
-            | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
-            | '\u{e0000}'..='\u{e0fff}')
+            | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{fff0}'..='\u{fffc}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d159}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+        // strokes through the letter before
+        || matches!(character, '\u{334}'..='\u{338}' | '\u{20d0}'..='\u{20f0}')
 }
 
 /// Each character of a text, and whether a reader would not see it as it is: it is hidden, or it makes a word look
@@ -19,9 +22,12 @@ pub fn is_hidden(character: char) -> bool {
 pub fn seen(text: &str) -> impl Iterator<Item = (char, bool)> {
     pieces(text).flat_map(|piece| {
         let disguised = is_disguised(piece);
-        piece
-            .chars()
-            .map(move |c| (c, is_hidden(c) || disguised && !c.is_ascii()))
+        let mixed = piece.chars().any(|c| c.is_ascii_alphanumeric());
+        piece.chars().map(move |c| {
+            let alone = mixed || !c.is_alphanumeric();
+            let passes = is_odd(c) && (disguised || alone && looks_ascii(c));
+            (c, is_hidden(c) || passes)
+        })
     })
 }
 
@@ -41,9 +47,22 @@ fn pieces(text: &str) -> impl Iterator<Item = &str> {
 /// tell either.
 /// Source: Unicode Technical Standard 39, "Confusable Detection".
 fn is_disguised(word: &str) -> bool {
-    !word.is_ascii()
+    word.chars().any(is_odd)
         && word.chars().all(char::is_alphanumeric)
         && skeleton(word).all(|c| c.is_ascii())
+}
+
+/// Letters of Latin alphabets and marks of typography, which look like ASCII to nobody who knows them.
+const WELL_KNOWN: &str = "æœÆŒ‘’“”–—…·•«»°×′″";
+
+/// Whether a character is none of ASCII, nor well known beside it.
+fn is_odd(c: char) -> bool {
+    !c.is_ascii() && !WELL_KNOWN.contains(c)
+}
+
+/// Whether a character alone looks like one of ASCII, or like several.
+fn looks_ascii(c: char) -> bool {
+    skeleton(c.encode_utf8(&mut [0; 4])).all(|c| c.is_ascii())
 }
 
 /// The candidate that was most likely meant, if one is near enough to be worth a suggestion.
@@ -95,6 +114,13 @@ mod tests {
             ("id١", "١"),
             ("Ηello, ошибка", "Η"),
             ("a\u{200b}b", "\u{200b}"),
+            // a letter among others that do not look like ASCII
+            ("r\u{435}sumé stud\u{435}nts漢", "\u{435}\u{435}"),
+            (
+                "public\u{2024}students\u{37e} \u{ff08}x\u{ff09}",
+                "\u{2024}\u{37e}\u{ff08}\u{ff09}",
+            ),
+            ("a\u{2800}b\u{fe0f}c\u{338}", "\u{2800}\u{fe0f}\u{338}"),
         ] {
             assert_eq!(told(text), disguised, "{text}");
             assert_eq!(seen(text).map(|c| c.0).collect::<String>(), text);
@@ -105,6 +131,7 @@ mod tests {
             "таблица удалена: ошибка",
             "漢字 한국어 العربية हिन्दी",
             "a → b — “c” …",
+            "være, cœur, don’t",
         ] {
             assert_eq!(told(plain), "", "{plain}");
         }

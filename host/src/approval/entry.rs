@@ -95,6 +95,15 @@ impl Granted {
         }
     }
 
+    /// All of them, each with its phase.
+    pub fn lines(&self) -> Vec<String> {
+        let of = |phase: &Phase| -> Vec<String> {
+            let lines = self.of(*phase).iter();
+            lines.map(|line| format!("{phase}: {line}")).collect()
+        };
+        Phase::ALL.iter().flat_map(of).collect()
+    }
+
     /// The lines of a phase.
     pub fn of(&self, phase: Phase) -> &[String] {
         match phase {
@@ -159,6 +168,22 @@ impl Entry {
             }
         }
         text
+    }
+
+    /// What it approves, a line a fact, in which two entries of a version can differ.
+    pub fn facts(&self) -> Vec<String> {
+        let follows = self.follows.as_ref();
+        let mut facts = vec![
+            format!("name: {}", self.name),
+            format!("digest: {}", self.digest),
+            format!("interface: {}", self.interface.as_deref().unwrap_or("none")),
+            match follows {
+                Some(version) => format!("follows: version {version}"),
+                None => "follows: nothing".to_owned(),
+            },
+        ];
+        facts.extend(self.grants.lines());
+        facts
     }
 
     /// What no entry may hold: a text with line breaks or hidden characters, or a very long one.

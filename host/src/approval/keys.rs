@@ -59,15 +59,18 @@ impl Keys {
             }
             known.push(key);
         }
-        let threshold = threshold.unwrap_or(1);
-        if threshold == 0 || threshold > known.len().max(1) {
-            let count = known.len();
-            let why = format!("a threshold of {threshold} can't be met by {count} keys");
-            return Err(WrongKeys::Threshold(why));
+        let count = known.len();
+        match threshold {
+            Some(threshold) if !(1..=count).contains(&threshold) => {
+                let why = format!("a threshold of {threshold} does not fit {count} keys");
+                Err(WrongKeys::Threshold(why))
+            }
+            // without keys nobody need sign
+            threshold => Ok(Keys {
+                threshold: threshold.unwrap_or(count.min(1)),
+                known,
+            }),
         }
-        // without keys nobody need sign
-        let threshold = threshold.min(known.len());
-        Ok(Keys { known, threshold })
     }
 
     /// Whether approvals must be signed.
@@ -151,7 +154,8 @@ fn shown(key: &PublicKey) -> String {
 
 /// Signs an entry with a private key as OpenSSH writes it.
 pub fn sign(private_key: &[u8], entry: &Entry) -> Result<Signature, String> {
-    let key = PrivateKey::from_openssh(private_key).map_err(|error| error.to_string())?;
+    let key = PrivateKey::from_openssh(private_key)
+        .map_err(|error| format!("it is no private key as ssh-keygen writes it: {error}"))?;
     if key.is_encrypted() {
         return Err(format!(
             "it has a passphrase; add it to the agent, and say \
@@ -263,8 +267,9 @@ pub(super) mod tests {
         for (lines, threshold, words) in [
             (vec!["ssh-ed25519 nonsense"], None, "a line of a .pub file"),
             (vec![good.as_str(), good.as_str()], None, "twice"),
-            (vec![good.as_str()], Some(2), "can't be met by 1 keys"),
-            (vec![good.as_str()], Some(0), "can't be met"),
+            (vec![good.as_str()], Some(2), "does not fit 1 keys"),
+            (vec![good.as_str()], Some(0), "does not fit"),
+            (vec![], Some(1), "does not fit 0 keys"),
         ] {
             let (WrongKeys::Key(_, why) | WrongKeys::Threshold(why)) =
                 Keys::parse(&lines, threshold).unwrap_err();

@@ -4,7 +4,7 @@ use super::entry::{Entry, Granted};
 use super::keys::Keys;
 use super::lock::{FILE, Lock};
 use crate::error::{Code, Error, Result};
-use crate::migration::{Migration, Phase, Version};
+use crate::migration::{Migration, Version};
 
 /// How many differing grants an error names.
 const MOST_SHOWN: usize = 20;
@@ -68,7 +68,7 @@ pub fn judge<'a>(
         .hint("put the component back that is in force, or approve this one again"));
     }
     let declared = Granted::by(&migration.manifest);
-    let differing = difference(&entry.grants, &declared);
+    let differing = difference(&entry.grants.lines(), &declared.lines());
     let more = differing.iter().any(|line| line.starts_with('+'));
     if more || (migration.digest == entry.digest && !differing.is_empty()) {
         let what = match more {
@@ -125,22 +125,13 @@ pub fn judge<'a>(
     Ok(entry)
 }
 
-/// The lines that came, with a `+`, and those that went, with a `-`, each with its phase.
-pub fn difference(old: &Granted, new: &Granted) -> Vec<String> {
-    let only = |sign: char, in_this: &Granted, not_in: &Granted| -> Vec<String> {
-        let of = |phase: &Phase| -> Vec<String> {
-            let others = not_in.of(*phase);
-            let lines = in_this.of(*phase).iter();
-            lines
-                .filter(|line| !others.contains(line))
-                .map(|line| format!("{sign} {phase}: {line}"))
-                .collect()
-        };
-        Phase::ALL.iter().flat_map(of).collect()
+/// The lines that came, with a `+`, and those that went, with a `-`.
+pub fn difference(old: &[String], new: &[String]) -> Vec<String> {
+    let only = |sign, of: &[String], not: &[String]| -> Vec<String> {
+        let lines = of.iter().filter(|line| !not.contains(line));
+        lines.map(|line| format!("{sign} {line}")).collect()
     };
-    let mut lines = only('+', new, old);
-    lines.extend(only('-', old, new));
-    lines
+    [only('+', new, old), only('-', old, new)].concat()
 }
 
 fn named(error: Error, differing: &[String]) -> Error {
@@ -293,7 +284,8 @@ mod tests {
             down: down.iter().map(ToString::to_string).collect(),
             verify: Vec::new(),
         };
-        let lines = difference(&grants(&["a", "b"], &[]), &grants(&["b"], &["a"]));
+        let (old, new) = (grants(&["a", "b"], &[]), grants(&["b"], &["a"]));
+        let lines = difference(&old.lines(), &new.lines());
         assert_eq!(lines, ["+ down: a", "- up: a"]);
     }
 }

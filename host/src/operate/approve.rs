@@ -1,7 +1,7 @@
 //! Approving: what a reviewer has looked at is added to the lock file. And the check before a run that what is
 //! to run is there.
 
-use std::fs::Permissions;
+use std::fs::{File, Permissions};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -65,13 +65,11 @@ pub struct Approved {
     pub digest: Digest,
     /// What was done.
     pub how: How,
-    /// The digest that was approved before.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub before: Option<Digest>,
-    /// The grants: all of them where it is new, else what came and what went.
-    pub grants: Vec<String>,
-    /// How many of the known keys have signed it.
-    pub signatures: usize,
+    /// What is approved or signed, a line a fact; in place of what was approved before, what came with a `+` and what
+    /// went with a `-`.
+    pub facts: Vec<String>,
+    /// The fingerprints of the keys that have signed it.
+    pub signed_by: Vec<String>,
 }
 
 /// Whether a migration is approved, and by whom or why not.
@@ -119,6 +117,7 @@ pub fn approve(
     request: &Request,
 ) -> Result<Vec<Approved>> {
     let path = project.lock();
+    let _alone = alone(folder_of(&path))?;
     let mut lock = read(&path)?.unwrap_or_default();
     let before = lock.clone();
     let named: Vec<&Version> = request.versions.iter().chain(&request.again).collect();
@@ -146,11 +145,10 @@ pub fn approve(
                 && one.how == How::Unchanged
             {
                 one.how = How::Signed;
+                one.facts = entry.facts();
             }
-            one.signatures = match project.keys.are_wanted() {
-                true => project.keys.signed(entry).unwrap_or_default(),
-                false => entry.signatures.len(),
-            };
+            let keys = entry.signatures.iter();
+            one.signed_by = keys.map(|signature| signature.key.clone()).collect();
         }
         done.push(one);
     }
@@ -182,10 +180,10 @@ fn add(
         name: migration.name().clone(),
         digest: migration.digest,
         how: How::Unchanged,
-        before: None,
-        grants: Vec::new(),
-        signatures: 0,
+        facts: Vec::new(),
+        signed_by: Vec::new(),
     };
+    let before = lock.current(version).map(Entry::facts);
     match judge(lock, &Keys::default(), migration, follows) {
         Ok(_) if again => {
             return Err(Error::new(
@@ -199,19 +197,10 @@ fn add(
         }
         Err(error) if error.code() == Code::ApprovalMissing => {
             one.how = How::Approved;
-            one.grants = difference(&Granted::default(), &declared);
         }
         // a file's name is not a matter of approval
         Err(error) if !again || error.code() == Code::ApprovalVersion => return Err(error),
-        Err(_) => {
-            let entry = lock.current(version);
-            one.how = How::Again;
-            one.before = entry.map(|entry| entry.digest);
-            one.grants = difference(
-                &entry.map(|entry| entry.grants.clone()).unwrap_or_default(),
-                &declared,
-            );
-        }
+        Err(_) => one.how = How::Again,
     }
     let interface = component::read(&migration.file, &migration.component)?.interface;
     let entry = Approval {
@@ -226,13 +215,18 @@ fn add(
         reason: request.reason.clone(),
     };
     lock.add(entry);
-    match lock.current(version).and_then(Entry::unfit) {
-        Some(why) => Err(Error::new(
-            Code::Usage,
-            format!("failed to approve version {version}: {why}"),
-        )),
-        None => Ok(one),
+    let Some(entry) = lock.current(version) else {
+        return Ok(one);
+    };
+    if let Some(why) = entry.unfit() {
+        let what = format!("failed to approve version {version}: {why}");
+        return Err(Error::new(Code::Usage, what));
     }
+    one.facts = match before {
+        Some(before) => difference(&before, &entry.facts()),
+        None => entry.facts(),
+    };
+    Ok(one)
 }
 
 /// Adds a signature to an entry, if it is not there yet; tells whether it did.
@@ -302,14 +296,20 @@ fn read(path: &Path) -> Result<Option<Lock>> {
         Error::new(Code::LockInvalid, format!("failed to read `{shown}`")).cause(cause)
     };
     match std::fs::metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        // a link to nothing is there, and says nothing
+        Err(error)
+            if error.kind() == std::io::ErrorKind::NotFound
+                && std::fs::symlink_metadata(path).is_err() =>
+        {
+            return Ok(None);
+        }
         Err(error) => return Err(failed(error.to_string())),
         Ok(found) if !found.is_file() => return Err(failed("it is no regular file".to_owned())),
         Ok(_) => {}
     }
     let read = || {
         let mut text = String::new();
-        let file = std::fs::File::open(path)?;
+        let file = File::open(path)?;
         file.take(approval::MAX_BYTES as u64 + 1)
             .read_to_string(&mut text)?;
         Ok(text)
@@ -318,12 +318,32 @@ fn read(path: &Path) -> Result<Option<Lock>> {
     Lock::parse(&shown, &text).map(Some)
 }
 
-/// Puts a new file in the place of the old one, so that nobody ever finds half of it.
-fn write(path: &Path, text: &str) -> Result<()> {
-    let folder = match path.parent() {
+/// The folder of a file.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
+    }
+}
+
+/// Keeps other approvals in that folder waiting while the file lives: of two at once, the later would undo the other.
+fn alone(folder: &Path) -> Result<File> {
+    let hold = || {
+        let folder = File::open(folder)?;
+        folder.lock()?;
+        Ok(folder)
     };
+    hold().map_err(|error: std::io::Error| {
+        let what = format!("failed to lock the folder `{}`", folder.display());
+        Error::new(Code::DirectoryUnreadable, what).cause(error)
+    })
+}
+
+/// Puts a new file in the place of the old one, so that nobody ever finds half of it.
+fn write(path: &Path, text: &str) -> Result<()> {
+    // where the file is a link, what it leads to is replaced
+    let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = folder_of(path);
     let write = || {
         let mut file = tempfile::Builder::new()
             .prefix(".wasmigrate.lock.")

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::run::table;
-use super::{ErrorJson, error_json, escape};
+use super::{ErrorJson, error_json, escape, escape_whole};
+use crate::approval::Entry;
 use crate::migration::{Digest, Name, Version};
 use crate::operate::approve::{Approved, How, Judged};
 
@@ -19,18 +20,15 @@ pub fn approved_text(done: &[Approved], wanted: usize) -> String {
             How::Unchanged => "approved already",
         };
         lines.push(format!("{} {}: {how}", one.version, one.name));
-        if let Some(before) = one.before.filter(|before| *before != one.digest) {
-            lines.push(format!("  - digest: {before}"));
-        }
-        if matches!(one.how, How::Approved | How::Again) {
-            lines.push(format!("  + digest: {}", one.digest));
-        }
-        lines.extend(one.grants.iter().map(|line| format!("  {}", escape(line))));
-        if one.how == How::Again && one.grants.is_empty() {
-            lines.push("  the grants are as they were".to_owned());
-        }
-        if wanted > 0 {
-            lines.push(format!("  {} of {wanted} signatures", one.signatures));
+        lines.extend(
+            one.facts
+                .iter()
+                .map(|line| format!("  {}", escape_whole(line))),
+        );
+        let signed_by = one.signed_by.iter();
+        lines.extend(signed_by.map(|key| format!("  signed by {}", escape(key))));
+        if one.signed_by.len() < wanted {
+            lines.push(format!("  {wanted} must sign"));
         }
     }
     match lines.is_empty() {
@@ -50,6 +48,7 @@ pub struct CheckedLine {
     approver: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     date: Option<String>,
+    signed_by: Vec<String>,
     #[serde(flatten)]
     error: Option<ErrorJson>,
     #[serde(skip)]
@@ -62,9 +61,10 @@ impl CheckedLine {
         let entry = judged.approval.as_ref().ok();
         let text = match &judged.approval {
             Ok(entry) => format!(
-                "approved by {} at {}",
+                "approved by {} at {}{}",
                 escape(&entry.approver),
-                escape(&entry.date)
+                escape(&entry.date),
+                signed_by(entry)
             ),
             Err(error) => format!("{}: {}", error.code().name(), escape(&error.to_string())),
         };
@@ -75,9 +75,22 @@ impl CheckedLine {
             approved: entry.is_some(),
             approver: entry.map(|entry| entry.approver.clone()),
             date: entry.map(|entry| entry.date.clone()),
+            signed_by: entry
+                .map(|entry| entry.signatures.iter().map(|one| one.key.clone()).collect())
+                .unwrap_or_default(),
             error: judged.approval.as_ref().err().map(error_json),
             text,
         }
+    }
+}
+
+fn signed_by(entry: &Entry) -> String {
+    let keys: Vec<String> = (entry.signatures.iter())
+        .map(|signature| escape(&signature.key))
+        .collect();
+    match keys.is_empty() {
+        true => String::new(),
+        false => format!(", signed by {}", keys.join(" and ")),
     }
 }
 
@@ -98,24 +111,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_differs_is_shown_with_both_digests() {
+    fn what_differs_is_shown_and_who_has_signed() {
         let one = Approved {
             version: "7".parse().unwrap(),
             name: "a".parse().unwrap(),
             digest: Digest::of(b"b"),
             how: How::Again,
-            before: Some(Digest::of(b"a")),
-            grants: vec!["+ up: read public.\"\u{202e}x\"".to_owned()],
-            signatures: 1,
+            facts: vec!["+ up: read public.\"\u{202e}x\"".to_owned()],
+            signed_by: vec!["SHA256:x".to_owned()],
         };
         let text = approved_text(&[one], 2);
-        let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
         assert_eq!(
             text,
-            format!(
-                "7 a: approved again\n  - digest: {a}\n  + digest: {b}\n  + up: read public.\"\\u{{202e}}x\"\n  \
-                 1 of 2 signatures"
-            )
+            "7 a: approved again\n  + up: read public.\"\\u{202e}x\"\n  signed by SHA256:x\n  2 must sign"
         );
     }
 }

@@ -10,9 +10,18 @@ pub const MAX_CHARACTERS: usize = 4000;
 /// Makes control characters, ANSI sequences, bidi or zero-width characters and letters that pass for others
 /// visible, so that a text can neither steer the terminal nor look like another one, and shortens a long one.
 pub fn escape(text: &str) -> String {
+    shown(text, MAX_CHARACTERS)
+}
+
+/// The same of a text that must be seen to its end, as what is granted.
+pub fn escape_whole(text: &str) -> String {
+    shown(text, usize::MAX)
+}
+
+fn shown(text: &str, most: usize) -> String {
     let mut shown = String::with_capacity(text.len());
     for (count, (character, hidden)) in seen(text).enumerate() {
-        if count == MAX_CHARACTERS {
+        if count == most {
             let _ = write!(shown, "... ({} bytes in all)", text.len());
             break;
         }
@@ -129,6 +138,7 @@ mod tests {
     fn a_long_text_is_shortened_and_one_at_the_limit_is_not() {
         let long = "é".repeat(MAX_CHARACTERS);
         assert_eq!(escape(&long), long);
+        assert_eq!(escape_whole(&format!("{long}x")), format!("{long}x"));
         let shown = escape(&format!("{long}x"));
         assert!(
             shown.ends_with("é... (8001 bytes in all)"),

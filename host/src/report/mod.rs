@@ -21,7 +21,7 @@ use crate::error::{Code, Error, Result};
 
 pub use approval::{CheckedLine, approved_text, checked_text};
 pub use error::{ErrorJson, error_json, error_text};
-pub use escape::{escape, without_passwords};
+pub use escape::{escape, escape_whole, without_passwords};
 pub use needed::{Needed, needed_json, needed_text};
 pub use review::{difference_markdown, difference_text, review_markdown, review_text};
 pub use run::{StatusLine, Telling, Verified, status_text, verified_text};

@@ -49,6 +49,15 @@ pub(super) fn answers(
     for answer in all.iter_mut().filter(|answer| answer.answer == "yes") {
         answer.notes.extend(note(answer.key, interfaces));
     }
+    if grants.iter().any(runs_code) {
+        let of_rows = ["reads", "adds", "changes", "deletes"];
+        for answer in all.iter_mut().filter(|one| of_rows.contains(&one.key)) {
+            if answer.answer == "no" {
+                answer.answer = "not by itself";
+            }
+            answer.notes.push("functions that it may run may do so");
+        }
+    }
     all.push(of_protected(protected, grants));
     all.push(of_phase("down", "What may down do?", Phase::Down, grants));
     let mut verify = of_phase("verify", "What may verify do?", Phase::Verify, grants);
@@ -161,17 +170,26 @@ fn of_phase(key: &'static str, question: &'static str, phase: Phase, grants: &[G
     }
 }
 
+/// Whether a grant lets code run whose doings no other grant bounds.
+fn runs_code(one: &Granted) -> bool {
+    use Kind::{Call, CodeFunction, CodeTrigger, Fires};
+    !is_idle(one) && matches!(one.grant.kind, Call | Fires | CodeFunction | CodeTrigger)
+}
+
 fn of_protected(protected: &[Protected], grants: &[Granted]) -> Answer {
     let any =
         |phases: fn(&Protected) -> &[Phase]| protected.iter().any(|one| !phases(one).is_empty());
     let (read, changed) = (any(|one| &one.read), any(|one| &one.changed));
     let mut notes = Vec::new();
-    let runs_code = |one: &Granted| {
-        use Kind::{Call, CodeFunction, CodeTrigger, Fires};
-        !is_idle(one) && matches!(one.grant.kind, Call | Fires | CodeFunction | CodeTrigger)
-    };
-    if protected.iter().any(|one| !one.understood) {
-        notes.push("an entry names no column of a table, so it is not told who reaches it");
+    let unclear = protected.iter().any(|one| !one.understood);
+    if unclear {
+        notes.push(
+            "an entry names no column as schema.table(column), so it is not told who reaches it",
+        );
+    }
+    if protected.iter().any(|one| one.understood && !one.granted) {
+        notes
+            .push("a table that no grant names may be misspelt: compare it with the objects below");
     }
     if grants.iter().any(runs_code) {
         notes.push("functions that it may run may reach more");
@@ -182,6 +200,7 @@ fn of_protected(protected: &[Protected], grants: &[Granted]) -> Answer {
         question: "Can it read or change protected data?",
         answer: match (protected.is_empty(), read, changed) {
             (true, ..) => "the author names none",
+            (_, false, false) if unclear => "not known",
             (_, true, true) => "read and change",
             (_, true, false) => "read, not change",
             (_, false, true) => "change, not read",
@@ -203,9 +222,10 @@ fn of_column(protected: &Protected) -> Line {
     };
     Line {
         about: protected.what.clone(),
-        what: match protected.understood {
-            false => vec!["not known".to_owned()],
-            true => vec![
+        what: match (protected.understood, protected.granted) {
+            (false, _) => vec!["not known".to_owned()],
+            (true, false) => vec!["no grant names the table".to_owned()],
+            (true, true) => vec![
                 told("read", &protected.read),
                 told("changed", &protected.changed),
                 told("indexed", &protected.indexed),

@@ -12,8 +12,10 @@ use crate::migration::Phase;
 pub struct Protected {
     /// What the author wrote.
     pub what: String,
-    /// Whether that names columns or a table in a schema; else no phase is told.
+    /// Whether that names columns of a table in a schema, or a table that a grant names; else no phase is told.
     pub understood: bool,
+    /// Whether a grant names the table.
+    pub granted: bool,
     /// The phases that may read it.
     pub read: Vec<Phase>,
     /// The phases that may add, change or remove it.
@@ -39,12 +41,10 @@ fn one(entry: &str, grants: &[Granted]) -> Protected {
     let columns = Columns::read(entry);
     let phases = |wanted: Reach| {
         let reaches = |granted: &&Granted| {
-            let Some(columns) = &columns else {
-                return false;
-            };
+            let meets = |columns: &Columns| columns.meet(&granted.grant.subject);
             granted.idle.is_none()
                 && reach(granted) == Some(wanted)
-                && columns.meet(&granted.grant.subject)
+                && columns.as_ref().is_some_and(meets)
         };
         let mut phases: Vec<Phase> = grants
             .iter()
@@ -54,9 +54,16 @@ fn one(entry: &str, grants: &[Granted]) -> Protected {
         phases.dedup();
         phases
     };
+    let granted = columns.as_ref().is_some_and(|columns| {
+        let mut grants = grants.iter();
+        grants.any(|granted| columns.are_of(&granted.grant.subject))
+    });
     Protected {
         what: entry.to_owned(),
-        understood: columns.is_some(),
+        // `table.column` looks like a table in a schema
+        understood: (columns.as_ref())
+            .is_some_and(|columns| granted || !columns.columns.is_empty()),
+        granted,
         read: phases(Reach::Read),
         changed: phases(Reach::Changed),
         indexed: phases(Reach::Indexed),
@@ -108,21 +115,26 @@ impl Columns {
         (!read.schema.is_empty() && !read.table.is_empty()).then_some(read)
     }
 
+    /// Whether the subject is their table.
+    fn are_of(&self, subject: &Subject) -> bool {
+        subject.name().is_some_and(|Name { schema, name }| {
+            self.schema.eq_ignore_ascii_case(schema.as_str())
+                && self.table.eq_ignore_ascii_case(name.as_str())
+        })
+    }
+
     fn meet(&self, subject: &Subject) -> bool {
-        let Some(Name { schema, name }) = subject.name() else {
-            return false;
+        let named = |granted: &str| {
+            let mut columns = self.columns.iter();
+            columns.any(|one| one.eq_ignore_ascii_case(granted))
         };
-        let same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
-        if !same(&self.schema, schema.as_str()) || !same(&self.table, name.as_str()) {
-            return false;
-        }
-        match subject {
-            Subject::Columns(_, granted) if !granted.is_empty() && !self.columns.is_empty() => {
-                let named = |granted: &str| self.columns.iter().any(|one| same(one, granted));
-                granted.iter().any(|column| named(column.as_str()))
+        self.are_of(subject)
+            && match subject {
+                Subject::Columns(_, granted) if !granted.is_empty() && !self.columns.is_empty() => {
+                    granted.iter().any(|column| named(column.as_str()))
+                }
+                _ => true,
             }
-            _ => true,
-        }
     }
 }
 
@@ -134,8 +146,8 @@ mod tests {
     #[test]
     fn a_column_is_reached_by_grants_on_it_and_on_the_whole_table() {
         let review = sample(
-            &["query", "checks"],
-            "phi = ['public.a(firstName)', 'public.a(\"x\", b)', 'public.b', 'all names', 'public.c(x)']\n[grants]\n\
+            &["query", "execute", "checks"],
+            "phi = ['public.a(firstName)', 'public.a(\"x\", b)', 'public.b', 'all names', 'public.c(x)', 'a.x', 'public.aa(x)']\n[grants]\n\
              up = ['read public.a(\"firstName\")', 'index public.b', 'delete public.b', 'update public.a(b)']\n\
              down = ['read public.a', 'alter public.c: rename', 'update public.a(c)']\n\
              verify = ['read public.c(x)', 'delete public.a']\n",
@@ -154,7 +166,14 @@ mod tests {
         assert_eq!(found(1), (vec![Down], vec![Up], vec![]));
         assert_eq!(found(2), (vec![], vec![Up], vec![Up]));
         assert_eq!(found(4), (vec![Verify], vec![], vec![]));
-        assert!(!review.protected[3].understood && review.protected[0].understood);
+        let known = |place: usize| {
+            let found = &review.protected[place];
+            (found.understood, found.granted)
+        };
+        assert_eq!(known(0), (true, true));
+        assert_eq!(known(3), (false, false));
+        // a column without its table's schema, and a table that is misspelt
+        assert_eq!((known(5), known(6)), ((false, false), (true, false)));
     }
 
     #[test]
