@@ -98,7 +98,9 @@ codes! {
     LockEdited "lock-edited" 5
         "An entry of wasmigrate.lock is not as `wasmigrate approve` sealed it: a line of it was changed, added or taken out. Restore the file from version control, and approve again what is meant to change.";
     LockReordered "lock-reordered" 5
-        "An entry of wasmigrate.lock does not follow the one before it: an entry was moved, added or taken out. Restore the file from version control. Where two branches have approved, take one side of the file and approve what the other had added.";
+        "An entry of wasmigrate.lock is not in the place in which it was approved: an entry was moved. Restore the file from version control. Where two branches have approved, take one side of the file and approve what the other had added.";
+    LockIncomplete "lock-incomplete" 5
+        "An entry of wasmigrate.lock follows one that is not in the file: an entry was taken out. Restore the file from version control. Where two branches have approved, take one side of the file and approve what the other had added.";
     ApprovalMissing "approval-missing" 5
         "A component in the folder has a version for which wasmigrate.lock has no entry, so nobody has approved it. Look at it with `wasmigrate inspect`, then `wasmigrate approve`.";
     ApprovalVersion "approval-version" 5

@@ -247,7 +247,7 @@ mod tests {
             json,
             serde_json::json!([
                 {"name": "public.a", "phases": {
-                    "up": ["alter (rename)", "read (all columns)", "read (\"B\", id)"],
+                    "up": ["read (all columns)", "read (\"B\", id)", "alter (rename)"],
                     "down": ["delete"],
                 }},
                 {"name": "public.b", "phases": {"down": ["read (all columns)"]}},

@@ -324,7 +324,8 @@ impl Surroundings {
                 .contains(&(write.schema.clone(), write.table.clone()))
         };
         let plain_types = work.types.iter().all(|(schema, _)| schema == "pg_catalog");
-        work.tables.is_empty() || !self.reaching && plain_types && work.tables.iter().all(quiet)
+        let none = work.tables.is_empty() && work.types.is_empty();
+        none || !self.reaching && plain_types && work.tables.iter().all(quiet)
     }
 }
 

@@ -119,7 +119,7 @@ fn what_is_approved_runs() {
         .run(&["approve", "--by", "alice", "--reason", "reviewed"])
         .ok();
     assert!(said.stdout.contains("1 one: approved\n"), "{said:?}");
-    assert!(said.stdout.contains("+ up: read public.b"), "{said:?}");
+    assert!(said.stdout.contains("  up: read public.b"), "{said:?}");
     project.passes();
     let database = Database::empty();
     database.sql("CREATE TABLE public.a (id int)");
@@ -210,7 +210,14 @@ fn another_predecessor_is_refused() {
     let bytes = std::fs::read(&file).unwrap();
     std::fs::remove_file(&file).unwrap();
     project.refused("approval-order");
+    let again = project.run(&["approve", "--again", "2", "--reason", "alone"]);
+    let differs = "2 two: approved again\n  + follows: nothing\n  - follows: version 1\n";
+    assert_eq!(again.ok().stdout, differs);
+    project.passes();
     std::fs::write(&file, bytes).unwrap();
+    project.refused("approval-order");
+    let restored = ["approve", "--again", "2", "--reason", "with the first"];
+    project.run(&restored).ok();
     project.passes();
 }
 
@@ -236,10 +243,41 @@ fn a_lock_file_that_was_edited_is_refused() {
     std::fs::write(project.lock(), format!("{head}{two}\n{one}")).unwrap();
     project.refused("lock-reordered");
     std::fs::write(project.lock(), format!("{head}{two}")).unwrap();
-    project.refused("lock-reordered");
+    project.refused("lock-incomplete");
     // it is not added to either
-    project.run(&["approve"]).failed(5, "lock-reordered");
+    project.run(&["approve"]).failed(5, "lock-incomplete");
     restored();
+    project.passes();
+}
+
+#[test]
+fn a_link_to_nothing_is_no_missing_file_and_one_to_a_file_is_kept() {
+    let project = Project::approved("");
+    let elsewhere = project.folder.path().join("elsewhere");
+    std::fs::rename(project.lock(), &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, project.lock()).unwrap();
+    project.passes();
+    Small::new("3", "three").write(&project.built());
+    project.run(&["approve"]).ok();
+    assert!(project.lock().is_symlink());
+    project.passes();
+    std::fs::remove_file(elsewhere).unwrap();
+    project.run(&["up"]).failed(5, "lock-invalid");
+}
+
+#[test]
+fn approvals_at_once_wait_for_each_other() {
+    let project = Project::new("");
+    let versions = ["1", "2", "3", "4", "5", "6"];
+    for version in &versions[2..] {
+        Small::new(version, "more").write(&project.built());
+    }
+    std::thread::scope(|scope| {
+        let project = &project;
+        let approve = |version| scope.spawn(move || project.run(&["approve", version]).ok());
+        let all: Vec<_> = versions.into_iter().map(approve).collect();
+        all.into_iter().for_each(|one| _ = one.join().unwrap());
+    });
     project.passes();
 }
 
@@ -256,7 +294,10 @@ fn where_keys_are_named_so_many_must_sign() {
     project.run(&["approve"]).ok();
     project.refused("approval-unsigned");
     let said = project.run(&["approve", "--key", &alice.0]).ok();
-    assert!(said.stdout.contains("1 of 2 signatures"), "{said:?}");
+    assert!(said.stdout.contains("signed by SHA256:"), "{said:?}");
+    assert!(said.stdout.contains("2 must sign"), "{said:?}");
+    // who signs sees what
+    assert!(said.stdout.contains("up: read public.b"), "{said:?}");
     // the same person twice is one
     project.run(&["approve", "--key", &alice.0]).ok();
     project.refused("approval-unsigned");
@@ -364,7 +405,7 @@ fn a_check_tells_each_as_json() {
 fn a_wrong_key_in_the_projects_file_is_named() {
     for (lines, words) in [
         ("keys = [\"ssh-ed25519 AAAA\"]", "(`approval.keys`)"),
-        ("threshold = 2", "(`approval.threshold`)"),
+        ("threshold = 1", "(`approval.threshold`)"),
         ("key = []", "did you mean `keys`?"),
     ] {
         let project = Project::new(&format!("[approval]\n{lines}\n"));

@@ -10,6 +10,7 @@ mod approval;
 mod attacks;
 mod bulk;
 mod checks;
+mod commands;
 mod commit;
 mod concurrency;
 mod confinement;

@@ -21,7 +21,7 @@ fn granted(lines: &[&str]) -> TempDir {
 
 /// Runs the script with these grants; whatever comes of it, no role of a run is left.
 #[track_caller]
-fn run(database: &Database, lines: &[&str], script: Script) -> Ended {
+pub fn run(database: &Database, lines: &[&str], script: Script) -> Ended {
     script.write(database);
     let ended = database.run(granted(lines).path(), &["up", "--verbose"]);
     let left = "SELECT string_agg(rolname, ' ') FROM pg_roles WHERE rolname LIKE 'wasmigrate%'";
@@ -31,7 +31,13 @@ fn run(database: &Database, lines: &[&str], script: Script) -> Ended {
 
 /// Runs the script, which must fail with this code and these words, and change nothing.
 #[track_caller]
-fn denied(database: &Database, lines: &[&str], script: Script, code: &str, words: &str) -> Ended {
+pub fn denied(
+    database: &Database,
+    lines: &[&str],
+    script: Script,
+    code: &str,
+    words: &str,
+) -> Ended {
     script.write(database);
     let before = database.schema();
     let ended = run(database, lines, script).failed(7, code);

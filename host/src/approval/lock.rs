@@ -66,11 +66,18 @@ impl Lock {
                 .hint(restore()));
             }
             if entry.previous != before {
-                return Err(Error::new(
-                    Code::LockReordered,
-                    format!("{what}, does not follow the entry before it: one was moved, added or taken out"),
-                )
-                .hint(restore()));
+                let is_there = |seal: &Digest| raw.entry.iter().any(|other| other.seal == *seal);
+                let (code, why) = match entry.previous.as_ref().is_none_or(is_there) {
+                    true => (
+                        Code::LockReordered,
+                        "is not in its place: an entry was moved",
+                    ),
+                    false => (
+                        Code::LockIncomplete,
+                        "follows an entry that is not there: one was taken out",
+                    ),
+                };
+                return Err(Error::new(code, format!("{what}, {why}")).hint(restore()));
             }
             before = Some(entry.seal);
         }
@@ -196,8 +203,14 @@ mod tests {
             lock.render().unwrap()
         };
         assert!(Lock::parse(FILE, &text(&[0, 1, 2])).is_ok());
-        for places in [&[1, 0, 2][..], &[0, 2], &[1, 2], &[0, 1, 1, 2]] {
-            assert_eq!(code(&text(places)), Code::LockReordered, "{places:?}");
+        for (places, expected) in [
+            (&[1, 0, 2][..], Code::LockReordered),
+            (&[0, 2, 1], Code::LockReordered),
+            (&[0, 1, 1, 2], Code::LockReordered),
+            (&[0, 2], Code::LockIncomplete),
+            (&[1, 2], Code::LockIncomplete),
+        ] {
+            assert_eq!(code(&text(places)), expected, "{places:?}");
         }
     }
 

@@ -65,13 +65,19 @@ impl Session {
     }
 
     /// The types of a statement's parameters, as SQL writes them. The server parses the statement, and refuses
-    /// two in one text; it does not run it. What it refuses leaves an open transaction failed. A text without a `$`
+    /// two in one text; it does not run it. It needs an open transaction, which is then as before. A text without a `$`
     /// has no parameter, and the server is not asked.
     pub async fn parameter_types(&self, sql: &str) -> Result<Vec<String>, Failure> {
         if !sql.contains('$') {
             return Ok(Vec::new());
         }
-        let statement = self.connection().client.prepare(sql).await?;
+        // to parse a literal of somebody's type is to run what checks it, which must leave nothing
+        let client = &self.connection().client;
+        let (open, statement, back) =
+            tokio::join!(biased; self.batch(ASIDE), client.prepare(sql), self.batch(BACK));
+        let statement = statement?;
+        open?;
+        back?;
         let name = |r#type: &tokio_postgres::types::Type| qualified(r#type.schema(), r#type.name());
         Ok(statement.params().iter().map(name).collect())
     }

@@ -1,8 +1,10 @@
 //! What commands on objects set off: their text names the tables and types at which they work, the server says
 //! what runs there, and which event triggers are on. All here is pure.
 
-use super::grants::{Action, Kind, Need, Subject};
-use super::statement::{Change, ChangeKind, Class, Demand, Role};
+use super::grants::name::Name;
+use super::grants::{Action, Grant, Kind, Need, Subject};
+use super::resolve::{Reached, Resolution};
+use super::statement::{Change, ChangeKind, Class, Demand, Denial, Role};
 use crate::touched::{EventTrigger, Verb, Work, Write};
 
 /// Changes of a table that run nothing of what it is made of.
@@ -66,24 +68,59 @@ pub fn work(demand: &Demand) -> Work {
             verb,
         });
     }
-    if tables.is_empty() {
+    let named: Vec<(&str, &str)> = (demand.needs.iter())
+        .filter_map(|need| match need {
+            Need::Type(name) => Some((name.schema.as_str(), name.name.as_str())),
+            _ => None,
+        })
+        .collect();
+    // a literal of somebody's type is read, and so checked, when its command is
+    if tables.is_empty() && (named.is_empty() || !change.expressions) {
         return Work::default();
     }
-    let named = demand.needs.iter().filter_map(|need| match need {
-        Need::Type(name) => Some((name.schema.as_str(), name.name.as_str())),
-        _ => None,
-    });
     let own = change
         .types
         .iter()
         .map(|name| ("pg_catalog", name.as_str()));
     Work {
         tables,
-        types: (named.chain(own))
+        types: (named.into_iter().chain(own))
             .map(|(schema, name)| (schema.to_owned(), name.to_owned()))
             .collect(),
         casts: change.expressions || actions.iter().any(|action| CASTING.contains(action)),
     }
+}
+
+/// What a change of a table needs of those that inherit from it, given by schema and name: the server changes them
+/// too.
+pub fn inherited(demand: &Demand, parent: &Name, heirs: &[(String, String)]) -> Resolution {
+    let mut resolution = Resolution::default();
+    let changes = demand.needs.iter().filter_map(|need| match need {
+        Need::Grant(grant) => match &grant.subject {
+            Subject::Actions(table, actions) if table == parent => Some(actions),
+            _ => None,
+        },
+        _ => None,
+    });
+    for actions in changes {
+        for (schema, name) in heirs {
+            match Name::new(schema, name) {
+                Ok(heir) => resolution.needs.push(Reached {
+                    need: Need::Grant(Grant {
+                        kind: Kind::Alter,
+                        subject: Subject::Actions(heir, actions.clone()),
+                    }),
+                    way: Some(format!("what inherits from {parent}")),
+                }),
+                Err(why) => resolution.denied.push(Denial {
+                    what: format!("a change of a table that inherits from {parent}"),
+                    why: why.into(),
+                    at: None,
+                }),
+            }
+        }
+    }
+    resolution
 }
 
 /// Whether what is known of tables and event triggers holds no longer after a command.

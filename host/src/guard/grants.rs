@@ -94,13 +94,13 @@ kinds! {
     DropType "drop type" Name 87 "drop the type or domain";
     DropView "drop view" Name 86 "drop the view";
     Truncate "truncate" Name 85 "remove all rows of the table";
+    Call "call" Function 84 "call the function, whatever its body does";
+    Fires "fires" Function 83 "set off the trigger function, whatever its body does";
     Extension "extension" Extension 80 "create or drop the extension in that schema, and use its operators, operator classes, types and text-search objects";
     Alter "alter" Actions 75 "change the table's definition in the ways that are listed";
     Delete "delete" Name 70 "delete rows of the table";
     Update "update" Columns 65 "change rows of the table, in all or in the listed columns, or lock them";
     Insert "insert" Name 60 "insert rows into the table";
-    Call "call" Function 55 "call the function, whatever its body does";
-    Fires "fires" Function 54 "set off the trigger function, whatever its body does";
     Read "read" Columns 50 "read the table, in all or in the listed columns";
     Lock "lock" Name 45 "lock the table";
     Reference "reference" Name 40 "make foreign keys to the table";
@@ -229,6 +229,9 @@ fn joined<T: ToString>(parts: impl IntoIterator<Item = T>) -> String {
     parts.join(", ")
 }
 
+/// How dangerous it is to change a table's definition in ways that lose no value; no kind has this number.
+const KEEPS_VALUES: u8 = 39;
+
 /// A line of a manifest's `[grants]`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Grant {
@@ -273,6 +276,15 @@ impl Grant {
         Ok(Grant { kind, subject })
     }
 
+    /// How dangerous it is: more is worse. What changes a table is as bad as its kind where values are lost by it.
+    pub fn danger(&self) -> u8 {
+        let loses = |action: &Action| matches!(action, Action::DropColumn | Action::ColumnType);
+        match &self.subject {
+            Subject::Actions(_, actions) if !actions.iter().any(loses) => KEEPS_VALUES,
+            _ => self.kind.danger(),
+        }
+    }
+
     /// Whether this grant covers a need of that one.
     pub fn allows(&self, need: &Grant) -> bool {
         self.kind == need.kind && self.subject.allows(&need.subject)
@@ -288,8 +300,7 @@ impl fmt::Display for Grant {
 /// The order in which grants are shown: the most dangerous first, then as they are written.
 impl Ord for Grant {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (Reverse(self.kind.danger()), &self.subject)
-            .cmp(&(Reverse(other.kind.danger()), &other.subject))
+        (Reverse(self.danger()), &self.subject).cmp(&(Reverse(other.danger()), &other.subject))
     }
 }
 

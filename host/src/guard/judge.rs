@@ -10,7 +10,7 @@ use super::memory::Memory;
 use super::record::Record;
 use super::refusal::{Missing, Refusal};
 use super::resolve::{Reached, Resolution};
-use super::statement::{ChangeKind, Class, Demand, Denial, required};
+use super::statement::{Change, ChangeKind, Class, Demand, Denial, required};
 use crate::touched::Work;
 
 #[cfg(all(feature = "without-statement-wall", not(debug_assertions)))]
@@ -103,6 +103,16 @@ impl Guard {
         commands::work(&self.demand(sql))
     }
 
+    /// What a change of a table needs of those that inherit from it.
+    pub fn inherited(
+        &mut self,
+        sql: &str,
+        parent: &Name,
+        heirs: &[(String, String)],
+    ) -> Resolution {
+        commands::inherited(&self.demand(sql), parent, heirs)
+    }
+
     /// Whether what is known of tables and event triggers holds no longer after a command.
     pub fn unsettles(&mut self, sql: &str) -> bool {
         commands::unsettles(&self.demand(sql))
@@ -112,8 +122,12 @@ impl Guard {
     pub fn is_told_by_text(&mut self, sql: &str) -> bool {
         let records = self.record.is_some();
         let demand = self.demand(sql);
-        let command =
-            matches!(&demand.class, Class::Change(change) if change.kind != ChangeKind::Truncate);
+        // a query in a command is resolved, and must find what those ahead make
+        let asked = |change: &Change| {
+            use ChangeKind::{AlterTable, Rename, Truncate};
+            matches!(change.kind, AlterTable | Rename | Truncate) || change.query.is_some()
+        };
+        let command = matches!(&demand.class, Class::Change(change) if !asked(change));
         let owned = |need: &Need| matches!(need, Need::Owner { .. });
         command && !records && !demand.needs.iter().any(owned)
     }

@@ -9,7 +9,7 @@ use crate::database::role;
 use crate::guard::commands::{fires, has_events};
 use crate::guard::grants::name::Name;
 use crate::guard::resolve::{Resolution, commanded};
-use crate::guard::statement::{Change, ChangeKind};
+use crate::guard::statement::{Change, ChangeKind, Role};
 use crate::touched::{Effects, EventTrigger, Surroundings, Touched, Verb, Work, Write};
 
 impl State {
@@ -17,10 +17,11 @@ impl State {
     #[tracing::instrument(target = "wasmigrate::walls", level = "trace", skip_all)]
     pub(super) async fn admit_set_off(&mut self, sql: &str, change: &Change) -> Answer<()> {
         let work = self.timed(|guard| guard.work(sql))?;
-        if work.tables.is_empty() && !has_events(change.kind) {
+        if work == Work::default() && !has_events(change.kind) {
             return Ok(());
         }
         let surroundings = self.look_around(sql, &work).await?;
+        self.admit_heirs(sql, change, &surroundings).await?;
         let fired: Vec<&EventTrigger> = surroundings
             .triggers
             .iter()
@@ -46,6 +47,34 @@ impl State {
         }
         let judged = self.timed(|guard| guard.judge_resolved(sql, &resolution))?;
         judged.map_err(|refusal| self.refused(sql, &refusal))
+    }
+
+    /// Whether a change of a table may be one of those that inherit from it too.
+    async fn admit_heirs(
+        &mut self,
+        sql: &str,
+        change: &Change,
+        surroundings: &Surroundings,
+    ) -> Answer<()> {
+        if !matches!(change.kind, ChangeKind::AlterTable | ChangeKind::Rename) {
+            return Ok(());
+        }
+        for touched in change
+            .touched
+            .iter()
+            .filter(|one| one.role == Role::Altered)
+        {
+            let (schema, table) = (touched.name.schema.as_str(), touched.name.name.as_str());
+            if (surroundings.quiet).contains(&(schema.to_owned(), table.to_owned())) {
+                continue;
+            }
+            let asking = async |session: &Session| session.heirs(schema, table).await;
+            let heirs = self.ask(sql, asking).await?;
+            let resolution = self.timed(|guard| guard.inherited(sql, &touched.name, &heirs))?;
+            let judged = self.timed(|guard| guard.judge_resolved(sql, &resolution))?;
+            judged.map_err(|refusal| self.refused(sql, &refusal))?;
+        }
+        Ok(())
     }
 
     /// Whether it is known without asking that a command sets off nothing.

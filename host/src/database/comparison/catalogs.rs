@@ -110,7 +110,7 @@ pub(super) const CATALOGS: &[Catalog] = &[
     Catalog {
         key: "t.attrelid || '.' || t.attnum",
         address: Address::Column("t.attrelid", "t.attnum"),
-        filter: "t.attacl IS NOT NULL",
+        filter: "t.attacl IS NOT NULL AND NOT t.attisdropped",
         content: "jsonb_build_object('acl', t.attacl::text)",
         ..plain("column acl", "pg_attribute")
     },

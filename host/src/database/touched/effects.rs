@@ -102,6 +102,14 @@ impl Session {
         Ok(effects)
     }
 
+    /// The tables that inherit from one, at any depth, by schema and name; not its partitions, which are parts of it.
+    pub async fn heirs(&self, schema: &str, table: &str) -> Result<Vec<(String, String)>, Failure> {
+        Ok(self
+            .json(sql::HEIRS, &[schema, table])
+            .await?
+            .unwrap_or_default())
+    }
+
     /// The query of a materialized view, if there is one of that name.
     pub async fn query_of_view(&self, schema: &str, name: &str) -> Result<Option<String>, Failure> {
         let query = self.text(sql::QUERY_OF_VIEW, &[schema, name]).await?;

@@ -11,7 +11,7 @@ mod commands;
 mod effects;
 pub(super) mod short;
 
-pub(super) use commands::{QUERY_OF_VIEW, commands, event_triggers};
+pub(super) use commands::{HEIRS, QUERY_OF_VIEW, commands, event_triggers};
 pub(super) use effects::effects;
 
 use crate::guard::statement::OF_SEQUENCES;
@@ -77,12 +77,13 @@ fn calls_of_the_servers_own(body: &str) -> String {
     )
 }
 
-/// Somebody's operator class that a type has where none is named.
-const OPERATOR_CLASS: &str = "k.oid >= 16384 AND k.opcdefault AND NOT EXISTS (SELECT FROM pg_depend x \
+/// Somebody's operator class, which a type can have where none is named.
+const OPERATOR_CLASS: &str = "k.oid >= 16384 AND NOT EXISTS (SELECT FROM pg_depend x \
     WHERE x.classid = 2616 AND x.objid = k.oid AND x.deptype = 'e')";
 
 /// The functions with which values of these types are compared that have somebody's operator class, as the elements
-/// of an array and the fields of a row are without a word of it in any tree.
+/// of an array, the fields of a row and the bounds of a range are without a word of it in any tree; and with which
+/// ranges of these types are measured.
 fn functions_of_classes(types: &str) -> String {
     format!(
         "SELECT f.object, format('operator class %I.%I', {}, k.opcname) FROM pg_opclass k \
@@ -90,8 +91,12 @@ fn functions_of_classes(types: &str) -> String {
                WHERE p.amprocfamily = k.opcfamily AND p.amproclefttype = k.opcintype \
              UNION SELECT o.oprcode::oid FROM pg_amop p JOIN pg_operator o ON o.oid = p.amopopr \
                WHERE p.amopfamily = k.opcfamily AND p.amoplefttype = k.opcintype) AS f (object) \
-         WHERE {OPERATOR_CLASS} AND f.object >= 16384 AND k.opcintype IN ({types})",
-        schema("k.opcnamespace")
+         WHERE {OPERATOR_CLASS} AND f.object >= 16384 AND (k.opcdefault AND k.opcintype IN ({types}) \
+           OR k.oid IN (SELECT g.rngsubopc FROM pg_range g WHERE g.rngtypid IN ({types}))) \
+        UNION SELECT g.rngsubdiff::oid, 'range type ' || {range} FROM pg_range g \
+         WHERE g.rngsubdiff::oid >= 16384 AND g.rngtypid IN ({types})",
+        schema("k.opcnamespace"),
+        range = type_label("g.rngtypid"),
     )
 }
 

@@ -145,11 +145,11 @@ mod tests {
             "index public.b",
         ];
         let canonical = [
-            "alter public.a: add-column, rename",
             "delete public.b",
             "update public.a(x)",
             "read public.a(x, y, z)",
             "read public.b(x)",
+            "alter public.a: add-column, rename",
             "index public.a",
             "index public.b",
             "catalog",

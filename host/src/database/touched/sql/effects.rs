@@ -101,7 +101,7 @@ pub(in super::super) fn effects(server: u32) -> String {
         ), fired AS MATERIALIZED ( \
           SELECT DISTINCT t.oid, t.tgname, t.tgrelid, t.tgfoid FROM write w \
             JOIN pg_trigger t ON t.tgrelid = w.rel \
-          WHERE {FIRES} AND t.tgtype & {EVENT} <> 0 AND w.verb NOT IN ('build', 'define') AND (NOT w.rows_only OR t.tgtype & 1 = 1) \
+          WHERE {FIRES} AND t.tgtype & {EVENT} <> 0 AND w.verb NOT IN ('build', 'define') AND (NOT w.rows_only OR t.tgtype & 1 = 1 OR w.verb = 'truncate') \
             AND (w.verb <> 'update' OR w.cols IS NULL OR t.tgattr::text = '' OR EXISTS ( \
               SELECT FROM pg_attribute a WHERE a.attrelid = w.rel AND a.attnum = ANY (t.tgattr) \
                 AND (a.attgenerated <> '' OR a.attname::text = ANY (w.cols)))) \

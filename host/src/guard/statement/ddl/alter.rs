@@ -226,7 +226,10 @@ impl Walker<'_> {
     /// An expression that fills a column shows the columns that it reads, but for the column itself.
     fn reads_own(&mut self, table: &Name, but: &str) {
         for column in std::mem::take(&mut self.own_columns) {
-            if column != but {
+            // where no column has the table's name, that name is the whole row
+            if column == table.name.as_str() {
+                self.touch(Kind::Read, table).whole = true;
+            } else if column != but {
                 self.column_of(Kind::Read, table, &column);
             }
         }
