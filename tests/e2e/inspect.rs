@@ -260,7 +260,7 @@ fn with_a_database_the_page_tells_what_else_is_reached() {
             .collect()
     };
     let also = |granted| {
-        let needs = ["delete public.child", "fires public.f()"];
+        let needs = ["fires public.f()", "delete public.child"];
         needs.map(|need| (need.to_owned(), granted)).to_vec()
     };
     assert_eq!(needs("up", "delete public.parent"), also(false));
@@ -292,7 +292,7 @@ fn with_a_database_the_page_tells_what_else_is_reached() {
     assert!(
         page(&["--database", "--markdown"])
             .stdout
-            .contains("\n- **up: `delete public.parent`**\n  - `delete public.child`: through ")
+            .contains("\n- **up: `delete public.parent`**\n  - `fires public.f()`: through ")
     );
     assert_eq!(database.schema(), before);
     assert_eq!(database.value("SELECT to_regnamespace('wasmigrate')"), "");

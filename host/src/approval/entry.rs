@@ -35,7 +35,7 @@ pub struct Approval {
     pub reason: String,
 }
 
-/// The lines of [grants], a list a phase, as the manifest's canonical form writes them.
+/// The lines of `[grants]`, a list a phase, as the manifest's canonical form writes them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Granted {

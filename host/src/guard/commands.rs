@@ -114,7 +114,7 @@ pub fn inherited(demand: &Demand, parent: &Name, heirs: &[(String, String)]) -> 
                 }),
                 Err(why) => resolution.denied.push(Denial {
                     what: format!("a change of a table that inherits from {parent}"),
-                    why: why.into(),
+                    why,
                     at: None,
                 }),
             }
@@ -278,7 +278,8 @@ mod tests {
             ("ALTER TABLE s.t DROP COLUMN x, DROP CONSTRAINT c", ""),
             ("ALTER TABLE s.t RENAME x TO y", ""),
             ("ALTER TABLE s.t DETACH PARTITION s.p", ""),
-            ("CREATE TABLE s.n (x s.d DEFAULT 1)", ""),
+            ("CREATE TABLE s.n (x s.d)", ""),
+            ("CREATE TABLE s.n (x s.d DEFAULT 1)", "s.d, casts"),
             ("DROP INDEX s.i", ""),
             ("COMMENT ON TABLE s.t IS 'x'", ""),
             ("SELECT x::s.d FROM s.t", ""),

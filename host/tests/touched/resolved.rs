@@ -143,7 +143,8 @@ fn attacks_are_refused() {
         (
             "DELETE FROM s.over",
             &["delete s.over", "read s.a(id, note)"],
-            "not granted: delete s.a (through view s.over), delete s.b",
+            "not granted: call s.f(integer) (through default of column code of s.d), fires s.fired() \
+             (through trigger on_d on s.d), delete s.a (through view s.over), delete s.b",
         ),
         (
             "SELECT v COLLATE s.plain, to_tsvector('s.search', v) FROM s.other",

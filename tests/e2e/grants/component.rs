@@ -220,11 +220,11 @@ fn each_phase_is_recorded_with_what_the_server_names() {
         lines.map(str::to_owned).collect()
     };
     let up = [
-        "extension pg_trgm in ext",
-        "alter public.t: add-column, rename",
-        "update public.t(y, z)",
         "call public.f(integer)",
+        "extension pg_trgm in ext",
+        "update public.t(y, z)",
         "read public.t(x)",
+        "alter public.t: add-column, rename",
         "index public.t",
         "statistics public.t",
     ];
@@ -235,10 +235,10 @@ fn each_phase_is_recorded_with_what_the_server_names() {
     assert_eq!(of("needed", "down"), down);
     assert_eq!(of("needed", "verify"), ["read public.t(m, x)"]);
     let missing = [
-        "extension pg_trgm in ext",
-        "alter public.t: add-column, rename",
-        "update public.t(z)",
         "call public.f(integer)",
+        "extension pg_trgm in ext",
+        "update public.t(z)",
+        "alter public.t: add-column, rename",
         "index public.t",
         "statistics public.t",
     ];
