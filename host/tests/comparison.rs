@@ -198,7 +198,8 @@ async fn what_came_with_something_says_with_what() {
         assert_eq!(changes.len(), 4, "{changes:#?}");
         let constraint = Explained::Constraint {
             name: "fk".into(),
-            table: "public.logs".into(),
+            tables: vec!["public.logs".into()],
+            referenced: vec!["public.patients".into()],
         };
         for change in &changes {
             assert_eq!((change.class, &change.how), ("trigger", &How::Added));

@@ -217,3 +217,27 @@ fn a_query_in_a_command_finds_what_the_steps_before_it_make() {
     )
     .ok();
 }
+
+#[test]
+fn foreign_keys_follow_what_is_granted_of_either_table() {
+    let database = database(
+        "CREATE TABLE public.a (id int PRIMARY KEY); CREATE TABLE public.b (a int REFERENCES public.a);
+         INSERT INTO public.a VALUES (1); INSERT INTO public.b VALUES (1);
+         CREATE TABLE public.p (a int, n int) PARTITION BY LIST (n);
+         CREATE TABLE public.p1 PARTITION OF public.p FOR VALUES IN (1);
+         CREATE TABLE public.p2 PARTITION OF public.p FOR VALUES IN (2);
+         INSERT INTO public.p VALUES (1, 1), (1, 2);",
+    );
+    let script = up(&[
+        "ALTER TABLE public.a ALTER id TYPE bigint",
+        "ALTER TABLE public.p ADD FOREIGN KEY (a) REFERENCES public.a (id)",
+        "ALTER TABLE public.p DETACH PARTITION public.p2",
+    ]);
+    let grants = [
+        "alter public.a: column-type",
+        "alter public.p: add-constraint, detach-partition",
+        "alter public.p2: detach-partition",
+        "reference public.a",
+    ];
+    run(&database, &grants, script).ok();
+}

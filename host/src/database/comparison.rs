@@ -88,8 +88,11 @@ pub enum Explained {
     Constraint {
         /// The constraint.
         name: String,
-        /// Its table, the referring one of a foreign key.
-        table: String,
+        /// Its table, the referring one of a foreign key, and those of which that is a partition.
+        tables: Vec<String>,
+        /// The same of the table that a foreign key refers to.
+        #[serde(default)]
+        referenced: Vec<String>,
     },
     /// It came with this relation: a view's rule, a table's row type, a sequence of a column.
     Relation(String),

@@ -85,6 +85,20 @@ macro_rules! relation {
     };
 }
 
+/// A relation and those of which it is a partition, as a JSON array of names.
+macro_rules! family {
+    ($oid:literal) => {
+        concat!(
+            "(SELECT coalesce(jsonb_agg(format('%I.%I', rn.nspname, rc.relname)), '[]') FROM pg_class rc \
+             JOIN pg_namespace rn ON rn.oid = rc.relnamespace WHERE rc.oid = ",
+            $oid,
+            " OR rc.oid IN (SELECT relid FROM pg_partition_ancestors(",
+            $oid,
+            ") AS a (relid)))"
+        )
+    };
+}
+
 /// All of them.
 pub(super) const CATALOGS: &[Catalog] = &[
     Catalog {
@@ -116,8 +130,10 @@ pub(super) const CATALOGS: &[Catalog] = &[
     },
     Catalog {
         explained: concat!(
-            "(SELECT jsonb_build_object('constraint', jsonb_build_object('name', k.conname, 'table', ",
-            relation!("k.conrelid"),
+            "(SELECT jsonb_build_object('constraint', jsonb_build_object('name', k.conname, 'tables', ",
+            family!("k.conrelid"),
+            ", 'referenced', ",
+            family!("k.confrelid"),
             ")) FROM pg_constraint k WHERE t.tgisinternal AND k.oid = t.tgconstraint)"
         ),
         ..plain("trigger", "pg_trigger")

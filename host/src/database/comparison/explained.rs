@@ -21,12 +21,22 @@ fn explained(change: &Change, grant: &Grant) -> bool {
             return appears && (*name == granted.to_string() || name == granted.as_str());
         }
         (Some(Explained::Extension(_)), _) => return false,
-        (Some(Explained::Constraint { table, .. }), subject) => {
+        (
+            Some(Explained::Constraint {
+                tables, referenced, ..
+            }),
+            subject,
+        ) => {
+            let name = subject.name().map(ToString::to_string);
+            let on = |tables: &[String]| name.as_ref().is_some_and(|name| tables.contains(name));
+            // a foreign key to a table is made anew where its columns get another type, and for each partition
+            let anew = [
+                Action::AttachPartition,
+                Action::ColumnType,
+                Action::DetachPartition,
+            ];
             return appears
-                && subject
-                    .name()
-                    .is_some_and(|name| name.to_string() == *table)
-                && makes_constraints(grant);
+                && (on(tables) && makes_constraints(grant) || on(referenced) && may(grant, &anew));
         }
         (Some(Explained::Relation(relation)), subject) => {
             return subject
@@ -295,13 +305,19 @@ mod tests {
     fn what_came_with_something_is_explained_by_the_grant_for_that() {
         let key = Explained::Constraint {
             name: "fk".into(),
-            table: "public.a".into(),
+            tables: vec!["public.a".into()],
+            referenced: vec!["public.r".into()],
         };
         by(
             &with(key, "trigger", How::Added),
-            &["alter public.a: add-constraint", "drop table public.a"],
+            &[
+                "alter public.a: add-constraint",
+                "drop table public.a",
+                "alter public.r: column-type",
+            ],
             &[
                 "alter public.b: add-constraint",
+                "alter public.r: add-constraint",
                 "alter public.a: rename",
                 "reference public.a",
             ],
