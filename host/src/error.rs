@@ -116,7 +116,7 @@ codes! {
     ApprovalUnsigned "approval-unsigned" 5
         "[approval] in wasmigrate.toml names keys, and too few of them have signed the approval. `wasmigrate approve VERSION --key FILE` signs.";
     ApprovalKey "approval-key" 5
-        "An approval is signed by a key that [approval] in wasmigrate.toml does not name, and not by enough of those it names.";
+        "An approval is signed by a key that [approval] in wasmigrate.toml does not name. Where a key was taken out of the list, `wasmigrate approve --key FILE` with one that is there takes its signatures away and signs.";
     ApprovalSignature "approval-signature" 5
         "A signature in wasmigrate.lock is damaged, or of another text than the approval under which it stands.";
 

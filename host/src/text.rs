@@ -1,5 +1,6 @@
 //! Which characters of foreign text a reader would not see as they are.
 
+use unicode_security::MixedScript as _;
 use unicode_security::confusable_detection::skeleton;
 
 /// Whether a character is invisible, moves the cursor or changes the direction of its neighbours:
@@ -12,9 +13,10 @@ pub fn is_hidden(character: char) -> bool {
             | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
             | '\u{ffa0}' | '\u{fff0}'..='\u{fffc}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d159}'
-            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+            | '\u{13430}'..='\u{1345f}' | '\u{16fe4}' | '\u{1d173}'..='\u{1d17a}' | '\u{e000}'..='\u{f8ff}'
+            | '\u{f0000}'..='\u{10ffff}' | '\u{e0000}'..='\u{e0fff}')
         // strokes through the letter before
-        || matches!(character, '\u{334}'..='\u{338}' | '\u{20d0}'..='\u{20f0}')
+        || matches!(character, '\u{332}'..='\u{338}' | '\u{488}'..='\u{489}' | '\u{20d0}'..='\u{20f0}')
 }
 
 /// Each character of a text, and whether a reader would not see it as it is: it is hidden, or it makes a word look
@@ -22,7 +24,7 @@ pub fn is_hidden(character: char) -> bool {
 pub fn seen(text: &str) -> impl Iterator<Item = (char, bool)> {
     pieces(text).flat_map(|piece| {
         let disguised = is_disguised(piece);
-        let mixed = piece.chars().any(|c| c.is_ascii_alphanumeric());
+        let mixed = piece.chars().any(|c| c.is_ascii_alphanumeric()) || !piece.is_single_script();
         piece.chars().map(move |c| {
             let alone = mixed || !c.is_alphanumeric();
             let passes = is_odd(c) && (disguised || alone && looks_ascii(c));
@@ -119,6 +121,10 @@ mod tests {
             (
                 "public\u{2024}students\u{37e} \u{ff08}x\u{ff09}",
                 "\u{2024}\u{37e}\u{ff08}\u{ff09}",
+            ),
+            (
+                "\u{441}\u{43e}\u{440}\u{443}漢",
+                "\u{441}\u{43e}\u{440}\u{443}",
             ),
             ("a\u{2800}b\u{fe0f}c\u{338}", "\u{2800}\u{fe0f}\u{338}"),
         ] {

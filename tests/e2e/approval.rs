@@ -298,6 +298,7 @@ fn where_keys_are_named_so_many_must_sign() {
     assert!(said.stdout.contains("2 must sign"), "{said:?}");
     // who signs sees what
     assert!(said.stdout.contains("up: read public.b"), "{said:?}");
+    assert!(said.stdout.contains("  approver: "), "{said:?}");
     // the same person twice is one
     project.run(&["approve", "--key", &alice.0]).ok();
     project.refused("approval-unsigned");
@@ -310,7 +311,13 @@ fn where_keys_are_named_so_many_must_sign() {
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replace(&bob.1, &eve.1)).unwrap();
     project.refused("approval-key");
+    // who is there signs, and with that the signature goes of who is no longer
+    project.run(&["approve", "--key", &eve.0]).ok();
+    project.passes();
     std::fs::write(&file, text).unwrap();
+    project.refused("approval-key");
+    project.run(&["approve", "--key", &bob.0]).ok();
+    project.passes();
     // a signature of another entry
     let text = project.text();
     let first = text.find("-----BEGIN").unwrap();

@@ -186,6 +186,17 @@ impl Entry {
         facts
     }
 
+    /// Who approved it, when and why.
+    pub fn origin(&self) -> Vec<String> {
+        [
+            ("approver", &self.approver),
+            ("date", &self.date),
+            ("reason", &self.reason),
+        ]
+        .map(|(key, value)| format!("{key}: {value}"))
+        .to_vec()
+    }
+
     /// What no entry may hold: a text with line breaks or hidden characters, or a very long one.
     pub fn unfit(&self) -> Option<String> {
         let texts = [

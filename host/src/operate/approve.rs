@@ -117,6 +117,8 @@ pub fn approve(
     request: &Request,
 ) -> Result<Vec<Approved>> {
     let path = project.lock();
+    // where the file is a link, what it leads to is replaced
+    let path = std::fs::canonicalize(&path).unwrap_or(path);
     let _alone = alone(folder_of(&path))?;
     let mut lock = read(&path)?.unwrap_or_default();
     let before = lock.clone();
@@ -145,7 +147,7 @@ pub fn approve(
                 && one.how == How::Unchanged
             {
                 one.how = How::Signed;
-                one.facts = entry.facts();
+                one.facts = [entry.origin(), entry.facts()].concat();
             }
             let keys = entry.signatures.iter();
             one.signed_by = keys.map(|signature| signature.key.clone()).collect();
@@ -254,6 +256,10 @@ fn sign(entry: &mut Entry, signer: &Signer, keys: &Keys) -> Result<bool> {
             signature.key
         )));
     }
+    if keys.are_wanted() {
+        // of a key that was taken out of the list
+        entry.signatures.retain(|other| keys.has(&other.key));
+    }
     if entry
         .signatures
         .iter()
@@ -341,8 +347,6 @@ fn alone(folder: &Path) -> Result<File> {
 
 /// Puts a new file in the place of the old one, so that nobody ever finds half of it.
 fn write(path: &Path, text: &str) -> Result<()> {
-    // where the file is a link, what it leads to is replaced
-    let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = folder_of(path);
     let write = || {
         let mut file = tempfile::Builder::new()

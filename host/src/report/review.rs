@@ -76,8 +76,8 @@ fn page(review: &Review) -> Page {
         "settings",
         "what the operator chooses",
         manifest.settings.iter().map(|(name, setting)| {
-            let values = list(setting.values.iter().cloned());
-            let value = values.ours("; by default ").theirs(&setting.default);
+            let values = list(setting.values.iter().map(|value| told(value)));
+            let value = values.ours("; by default ").theirs(told(&setting.default));
             Line::new(theirs(name.as_str()), value)
         }),
     );
@@ -218,6 +218,15 @@ fn difference_page(difference: &Difference) -> Page {
         page.section(part, "", added.chain(removed));
     }
     page
+}
+
+/// A value of a setting, in quotes where it could be taken for more than one word of the page.
+fn told(value: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    match value.chars().all(plain) {
+        true => value.to_owned(),
+        false => format!("{value:?}"),
+    }
 }
 
 #[cfg(test)]

@@ -50,8 +50,8 @@ pub(super) fn answers(
         answer.notes.extend(note(answer.key, interfaces));
     }
     if grants.iter().any(runs_code) {
-        let of_rows = ["reads", "adds", "changes", "deletes"];
-        for answer in all.iter_mut().filter(|one| of_rows.contains(&one.key)) {
+        let bounded = ["writes", "writes-rows", "code", "extension", "else"];
+        for answer in all.iter_mut().filter(|one| !bounded.contains(&one.key)) {
             if answer.answer == "no" {
                 answer.answer = "not by itself";
             }
@@ -200,10 +200,11 @@ fn of_protected(protected: &[Protected], grants: &[Granted]) -> Answer {
         question: "Can it read or change protected data?",
         answer: match (protected.is_empty(), read, changed) {
             (true, ..) => "the author names none",
-            (_, false, false) if unclear => "not known",
             (_, true, true) => "read and change",
+            _ if unclear => "not known of all",
             (_, true, false) => "read, not change",
             (_, false, true) => "change, not read",
+            (_, false, false) if grants.iter().any(runs_code) => "not by itself",
             (_, false, false) => "no",
         },
         lines: protected.iter().map(of_column).collect(),

@@ -96,9 +96,8 @@ fn parts(review: &Review) -> Vec<Part> {
     };
     let settings = manifest.settings.iter().map(|(name, setting)| {
         format!(
-            "{name}={} (default {})",
-            setting.values.join("|"),
-            setting.default
+            "{name}: {:?}, by default {:?}",
+            setting.values, setting.default
         )
     });
     let limits = review.limits.iter();
