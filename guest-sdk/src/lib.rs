@@ -36,6 +36,7 @@
 //! - [`query`], [`query_one`], [`query_optional`], [`query_scalar`]: reading; [`Row`], [`FromRow`],
 //!   [`from_row!`] and [`FromCell`] make types of what was read.
 //! - [`execute`] with [`params!`], [`execute_all`] for many statements at once, and [`CopyIn`] for many rows: writing.
+//! - [`Batches`]: going through a large table, range by range.
 //! - [`Table`], [`Column`], [`Ident`], [`Literal`]: names and texts that quote themselves.
 //! - [`Index`], [`ForeignKey`], [`Extension`], [`expr`]: things that a migration brings about, without SQL.
 //! - [`checks`]: asking and requiring.
@@ -54,6 +55,7 @@ pub mod bindings;
 pub mod checks;
 pub mod expr;
 
+mod batches;
 mod cell;
 mod column;
 mod copy;
@@ -73,6 +75,7 @@ mod talk;
 mod timestamp;
 mod value;
 
+pub use batches::{Batches, Range};
 pub use cell::{Cell, FromCell, Misfit};
 pub use copy::{CopyIn, CopyRow, CopyValue, Values};
 pub use error::{DatabaseError, Error, ErrorKind, Result};
@@ -102,9 +105,9 @@ pub use value::Value;
 pub mod prelude {
     pub use crate::expr::{self, col};
     pub use crate::{
-        Column, CopyIn, Extension, ForeignKey, Ident, Index, Key, KeyAction, Literal, Migration,
-        Mode, OperatorClass, Result, Table, Timestamp, checks, execute, mode, progress, query,
-        query_one, query_optional, query_scalar, recall, remember,
+        Batches, Column, CopyIn, Extension, ForeignKey, Ident, Index, Key, KeyAction, Literal,
+        Migration, Mode, OperatorClass, Result, Table, Timestamp, checks, execute, mode, progress,
+        query, query_one, query_optional, query_scalar, recall, remember,
     };
     pub use crate::{bail, debug, from_row, info, params, setting, warn};
 }

@@ -76,6 +76,11 @@ codes! {
     HistoryNewer "history-newer" 4
         "The schema `wasmigrate` in the database was written by a newer wasmigrate. Use that release or a newer one.";
 
+    RunOpen "run-open" 4
+        "Another migration is half-way: some of its steps are committed. `wasmigrate status` shows it. It is gone on with, undone or given up before anything else is done.";
+    RunChanged "run-changed" 4
+        "A migration is half-way, and its component, its mode or a setting is another than when it was begun. It goes on only as it began: restore the component, and leave --mode and --set away.";
+
     ComponentInvalid "component-invalid" 5
         "The file is no WebAssembly component, it is damaged or cut short, or it uses more of WebAssembly than a migration may. Build it again with `wasmigrate build`.";
     ComponentImport "component-import" 5
@@ -166,6 +171,9 @@ codes! {
     LimitLogBytes "limit-log-bytes" 7
         "The migration logged more than allowed. `log-bytes` in [limits]; default 1MiB.";
 
+    LimitStepBytes "limit-step-bytes" 7
+        "In stepwise mode what a call answers is kept in the journal, 1MiB at most. Go through a large table in `batches`, or let the server do the work in one statement.";
+
     DatabaseUnreachable "database-unreachable" 8
         "No PostgreSQL server answered at the address. Check DATABASE_URL or the PG* variables, and that the server runs and accepts connections from here.";
     DatabaseAuth "database-auth" 8
@@ -188,6 +196,11 @@ codes! {
         "The server is still at a statement of an earlier run whose wasmigrate is gone. Wait longer with --wait, or end that backend with --fence-after.";
     ContentionGivenUp "contention" 8
         "A statement ran into a lock timeout, a deadlock or a serialization failure again and again. The transaction was rolled back; run again when the database is quieter.";
+
+    HalfWay "half-way" 9
+        "The migration runs in steps, some are committed, and it has stopped before its end; the first cause says why. `wasmigrate up` goes on where it stopped once the cause is mended, `wasmigrate down` undoes what it has done, and `wasmigrate status` shows where it stands.";
+    JournalDivergent "journal-divergent" 9
+        "The migration is run again after an interruption, and makes another call than before at the same place: what it does depends on something else than its calls' answers, or it was built for another interface. Nothing was done. Restore what began the run; or undo it with `wasmigrate down`, or give it up with `wasmigrate repair`.";
 
     Interrupted "interrupted" 130
         "The run was interrupted; the transaction was rolled back and nothing is half-way.";
@@ -231,6 +244,7 @@ struct Parts {
     causes: Vec<String>,
     server: Option<ServerReport>,
     hint: Option<String>,
+    stopped_by: Option<Code>,
 }
 
 impl Error {
@@ -242,6 +256,7 @@ impl Error {
             causes: Vec::new(),
             server: None,
             hint: None,
+            stopped_by: None,
         }))
     }
 
@@ -261,6 +276,17 @@ impl Error {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
         self
+    }
+
+    /// Adds the code of what stopped a run half-way.
+    pub fn stopped_by(mut self, code: Code) -> Self {
+        self.0.stopped_by = Some(code);
+        self
+    }
+
+    /// The code of what went wrong first: that of what stopped a run half-way, or its own.
+    pub fn first_code(&self) -> Code {
+        self.0.stopped_by.unwrap_or(self.0.code)
     }
 
     /// The code.

@@ -45,4 +45,6 @@ pub mod toml_text;
 
 pub mod text;
 
+pub mod points;
+
 pub mod error;

@@ -277,6 +277,9 @@ words! {
 /// The operator's choices for a migration, every declared setting by its name.
 pub type Settings = BTreeMap<String, String>;
 
+/// What a migration's `up` remembers for its `down`, as keys and texts.
+pub type Remembered = BTreeMap<String, String>;
+
 /// A migration as it lies in the folder: the component's bytes, and what they say about themselves.
 /// The digest is of exactly the bytes that are compiled.
 #[derive(Debug, Clone)]

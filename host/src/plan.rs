@@ -3,6 +3,7 @@
 mod compare;
 mod down;
 mod find;
+mod open;
 #[cfg(test)]
 mod samples;
 mod settings;
@@ -13,6 +14,7 @@ use crate::migration::{Digest, Mode, Version};
 
 pub use compare::{Entry, State, compare};
 pub use down::{Undo, down};
+pub use open::{Open, resume};
 pub use settings::settings;
 pub use up::up;
 pub use verify::verify;
@@ -47,6 +49,8 @@ pub struct History {
     pub layout: usize,
     /// The applied migrations.
     pub applied: Vec<Applied>,
+    /// The migration that is half-way, if one is.
+    pub open: Option<Open>,
 }
 
 impl History {

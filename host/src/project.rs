@@ -8,6 +8,7 @@ use toml::Spanned;
 
 use crate::approval::{self, Keys, WrongKeys};
 use crate::error::{Code, Error, Result};
+use crate::migration::Mode;
 use crate::toml_text::Document;
 
 /// The name of the file.
@@ -26,6 +27,8 @@ pub struct Project {
     pub database_url: Option<Secret>,
     /// Who must sign what is approved.
     pub keys: Keys,
+    /// In which mode migrations run whose manifest allows it.
+    pub mode: Option<Mode>,
 }
 
 /// A text that may hold a password: it does not show itself.
@@ -50,6 +53,7 @@ impl fmt::Debug for Secret {
 #[serde(deny_unknown_fields)]
 struct RawProject {
     migrations: Option<PathBuf>,
+    mode: Option<Spanned<String>>,
     #[serde(default)]
     build: RawBuild,
     #[serde(default)]
@@ -152,12 +156,20 @@ impl Project {
             })?;
             crates.extend(found);
         }
+        let mode = match &raw.mode {
+            Some(word) => {
+                let mode: Result<Mode, _> = word.get_ref().parse();
+                Some(mode.map_err(|error| document.error(word.span(), error.to_string()))?)
+            }
+            None => None,
+        };
         Ok(Project {
             root: root.to_owned(),
             migrations: raw.migrations.map(|folder| root.join(folder)),
             crates,
             database_url: raw.database.url,
             keys: raw.approval.keys(&document)?,
+            mode,
         })
     }
 }

@@ -8,6 +8,7 @@ use crate::database::address::Address;
 use crate::database::load;
 use crate::embedded::{self, Embedded};
 use crate::error::Result;
+use crate::migration::Mode;
 use crate::migrator::Options;
 use crate::project::{Project, Secret};
 use crate::sandbox::Compiler;
@@ -112,6 +113,29 @@ pub struct Waiting {
     fence_after: Option<Duration>,
     #[command(flatten)]
     locks: Locks,
+    /// How long a statement outside of transactions, such as a concurrent build, waits for others' transactions
+    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = humantime::parse_duration)]
+    concurrent_timeout: Duration,
+}
+
+/// How migrations run
+#[derive(Debug, clap::Args)]
+pub struct Running {
+    /// Run each migration in one transaction, or in steps that are committed one by one and gone on with after any
+    /// interruption [default: `mode` in wasmigrate.toml, else transactional]
+    #[arg(long, value_name = "MODE")]
+    mode: Option<Mode>,
+}
+
+impl Running {
+    /// The options with the mode that is wanted.
+    pub fn options(&self, project: &Project, options: Options) -> Options {
+        Options {
+            mode: self.mode,
+            preferred: project.mode.unwrap_or(Mode::Transactional),
+            ..options
+        }
+    }
 }
 
 impl Waiting {
@@ -120,6 +144,7 @@ impl Waiting {
         Options {
             wait: self.wait,
             fence_after: self.fence_after,
+            outside_timeout: self.concurrent_timeout,
             ..self.locks.options()
         }
     }

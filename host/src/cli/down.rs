@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::cli::approval::Approval;
-use crate::cli::database::{Database, Waiting, compiler};
+use crate::cli::database::{Database, Running, Waiting, compiler};
 use crate::cli::{Context, block_on};
 use crate::error::Result;
 use crate::migration::Version;
@@ -27,6 +27,8 @@ pub struct Args {
     #[command(flatten)]
     approval: Approval,
     #[command(flatten)]
+    running: Running,
+    #[command(flatten)]
     waiting: Waiting,
 }
 
@@ -43,6 +45,7 @@ impl Args {
         self.approval
             .check(&project, &migrations, |one| undo.may_reach(one))?;
         let address = self.database.address(&project)?;
+        let options = self.running.options(&project, self.waiting.options());
         let telling = Arc::new(Telling::new(context.screen));
         let summary = block_on(async {
             Ok(migrator::down(
@@ -50,7 +53,7 @@ impl Args {
                 &migrations,
                 &mut compiler(),
                 &undo,
-                &self.waiting.options(),
+                &options,
                 telling,
             )
             .await)

@@ -24,6 +24,7 @@ mod down;
 mod explain;
 mod grants;
 mod inspect;
+mod repair;
 mod status;
 mod up;
 mod verify;
@@ -48,6 +49,7 @@ verbs! {
     Down down;
     Status status;
     Verify verify;
+    Repair repair;
     Grants grants;
     Inspect inspect;
     Approve approve;

@@ -6,12 +6,13 @@ use crate::plan::{self, State};
 use crate::report::{StatusLine, status_text};
 use crate::source;
 
-/// Show which migrations are applied, pending, late, divergent or missing; writes nothing
+/// Show which migrations are applied, pending, late, divergent, missing or half-way; writes nothing
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     database: Database,
-    /// Exit with 3 where a migration is pending, and with 4 where files and history disagree
+    /// Exit with 3 where a migration is pending, with 9 where one is half-way, and with 4 where files and history
+    /// disagree
     #[arg(long)]
     exit_code: bool,
 }
@@ -31,6 +32,7 @@ impl Args {
         let any = |states: &[State]| entries.iter().any(|entry| states.contains(&entry.state));
         Ok(match self.exit_code {
             true if any(&[State::Late, State::Divergent, State::Missing]) => 4,
+            true if any(&[State::HalfWay]) => 9,
             true if any(&[State::Pending]) => 3,
             _ => 0,
         })

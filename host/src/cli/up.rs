@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::cli::approval::Approval;
-use crate::cli::database::{Target, Waiting, compiler};
+use crate::cli::database::{Running, Target, Waiting, compiler};
 use crate::cli::{Context, block_on};
 use crate::error::Result;
 use crate::migration::{Migration, Version};
@@ -9,7 +9,7 @@ use crate::migrator::{self, Options};
 use crate::report::Telling;
 use crate::source;
 
-/// Apply what is pending, each migration in one transaction, and verify it
+/// Apply what is pending, each migration in one transaction or in steps, and verify it
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -25,6 +25,8 @@ pub struct Args {
     allow_late: bool,
     #[command(flatten)]
     approval: Approval,
+    #[command(flatten)]
+    running: Running,
     #[command(flatten)]
     waiting: Waiting,
 }
@@ -47,7 +49,7 @@ impl Args {
             to: self.to,
             allow_late: self.allow_late,
             settings: self.settings,
-            ..self.waiting.options()
+            ..self.running.options(&project, self.waiting.options())
         };
         let telling = Arc::new(Telling::new(context.screen));
         let summary = block_on(async {

@@ -7,8 +7,8 @@ pub const PACKAGE: &str = "wasmigrate:migration";
 
 /// The interfaces that this host offers.
 pub const INTERFACES: &[&str] = &[
-    "types", "query", "execute", "bulk", "checks", "remember", "log", "progress", "settings",
-    "diag",
+    "types", "query", "execute", "bulk", "batches", "checks", "remember", "log", "progress",
+    "settings", "diag",
 ];
 
 /// The functions that a migration exports.

@@ -1,13 +1,13 @@
 //! What the catalog knows: the answers to the asking checks.
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
 use super::session::Session;
 
 /// A column as the catalog knows it.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ColumnInfo {
     /// As `format_type` prints it.
     pub type_name: String,
@@ -18,7 +18,7 @@ pub struct ColumnInfo {
 }
 
 /// A constraint as the catalog knows it.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ConstraintInfo {
     /// What `pg_get_constraintdef` prints.
     pub definition: String,
@@ -27,7 +27,7 @@ pub struct ConstraintInfo {
 }
 
 /// An installed extension.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExtensionInfo {
     /// The schema of its objects.
     pub schema: String,
@@ -36,7 +36,7 @@ pub struct ExtensionInfo {
 }
 
 /// An index as the catalog knows it.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IndexInfo {
     /// The table's schema.
     pub table_schema: String,

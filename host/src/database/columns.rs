@@ -5,13 +5,14 @@
 
 use std::error::Error as StdError;
 
+use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Kind, Type};
 
 use super::timestamps;
 
 /// Some rows, column by column.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
     /// How many rows there are.
     pub length: usize,
@@ -19,8 +20,21 @@ pub struct Batch {
     pub columns: Vec<Column>,
 }
 
+impl Batch {
+    /// About how many bytes its values take.
+    pub fn weight(&self) -> usize {
+        let of = |data: &Data| match data {
+            Data::Boolean(values) => values.len(),
+            Data::Int64(values) | Data::Timestamp(values) => values.len() * 8,
+            Data::Float64(values) => values.len() * 8,
+            Data::Text(var) | Data::Bytes(var) => var.data.len() + var.offsets.len() * 4,
+        };
+        self.columns.iter().map(|column| of(&column.data)).sum()
+    }
+}
+
 /// One column of a batch.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Column {
     /// The name in the result.
     pub name: String,
@@ -33,7 +47,7 @@ pub struct Column {
 }
 
 /// The values of a column.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Data {
     /// `boolean`.
     Boolean(Vec<bool>),
@@ -50,7 +64,7 @@ pub enum Data {
 }
 
 /// Values of varying length: value `i` is `data[offsets[i]..offsets[i + 1]]`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Var {
     /// One more than there are values, from 0.
     pub offsets: Vec<u32>,

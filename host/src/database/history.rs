@@ -1,7 +1,5 @@
 //! The history: which migrations are applied. Only the migrator writes it.
 
-use std::collections::BTreeMap;
-
 use tokio_postgres::SimpleQueryMessage;
 
 use super::Connection;
@@ -10,13 +8,18 @@ use super::schema::{self, HOST_VERSION};
 use super::session::Session;
 use super::values::Value;
 use crate::error::{Code, Error, Result};
-use crate::migration::{Migration, Mode, Settings, Version};
-use crate::plan::{Applied, History};
+use crate::migration::{Migration, Mode, Phase, Remembered, Settings, Version};
+use crate::plan::{Applied, History, Open};
 
 const LOOK: &str = "SELECT max(version) FROM wasmigrate.layout; \
     SELECT version, name, digest, mode, run_id, applied_by, took_ms, rows_affected, \
       to_char(applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') \
-    FROM wasmigrate.migration";
+    FROM wasmigrate.migration; \
+    SELECT r.version, r.name, r.digest, r.id, r.direction, r.settings, r.state, r.error_code, r.sqlstate, \
+      to_char(r.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), count(*) FILTER (WHERE j.ordinal > 0), \
+      (array_agg(j.what ORDER BY j.ordinal DESC))[1], bool_or(j.answer IS NULL) \
+    FROM wasmigrate.journal j JOIN wasmigrate.run r ON r.id = j.run_id \
+    GROUP BY r.id HAVING bool_or(j.changes) ORDER BY r.id DESC LIMIT 1";
 
 /// Looks at the history in one round trip, writing nothing; where the schema is missing it is empty.
 pub async fn look(connection: &Connection) -> Result<History> {
@@ -48,15 +51,49 @@ pub async fn look(connection: &Connection) -> Result<History> {
         if row.len() == 1 {
             history.layout = row.get(0).and_then(|text| text.parse().ok()).unwrap_or(0);
             schema::check(history.layout)?;
+        } else if row.len() == OF_OPEN {
+            history.open = Some(open(&row).ok_or_else(not_understood)?);
         } else {
-            history.applied.push(applied(&row).ok_or_else(|| {
-                Error::new(Code::Internal, "failed to read the history: a row is not understood")
-                    .hint("wasmigrate.migration belongs to wasmigrate alone; restore the row from a backup")
-            })?);
+            history
+                .applied
+                .push(applied(&row).ok_or_else(not_understood)?);
         }
     }
     history.applied.sort_by(|a, b| a.version.cmp(&b.version));
     Ok(history)
+}
+
+/// How many columns are asked of a run that is half-way.
+const OF_OPEN: usize = 13;
+
+fn not_understood() -> Error {
+    Error::new(
+        Code::Internal,
+        "failed to read the history: a row is not understood",
+    )
+    .hint("the schema wasmigrate belongs to wasmigrate alone; restore its tables from a backup")
+}
+
+fn open(row: &tokio_postgres::SimpleQueryRow) -> Option<Open> {
+    let text = |place| row.get(place).map(str::to_owned);
+    Some(Open {
+        version: row.get(0)?.parse().ok()?,
+        name: text(1)?,
+        digest: row.get(2)?.parse().ok()?,
+        run: row.get(3)?.parse().ok()?,
+        phase: match row.get(4)? {
+            "up" => Phase::Up,
+            _ => Phase::Down,
+        },
+        settings: serde_json::from_str(row.get(5)?).ok()?,
+        runs: row.get(6)? == "running",
+        stopped_by: text(7),
+        sqlstate: text(8),
+        since: text(9)?,
+        steps: row.get(10)?.parse().ok()?,
+        at: text(11)?,
+        in_it: row.get(12)? == "t",
+    })
 }
 
 fn applied(row: &tokio_postgres::SimpleQueryRow) -> Option<Applied> {
@@ -85,7 +122,7 @@ pub struct Outcome<'a> {
     /// The rows that its statements affected.
     pub rows_affected: u64,
     /// What `up` remembered for `down`.
-    pub remembered: &'a BTreeMap<String, String>,
+    pub remembered: &'a Remembered,
 }
 
 /// Writes the history row and the end of its run, in the migration's own transaction.
@@ -128,18 +165,16 @@ pub async fn forget(session: &Session, version: &Version, run: i64) -> Result<()
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 pub struct Kept {
     /// What `up` remembered.
-    pub remembered: BTreeMap<String, String>,
+    pub remembered: Remembered,
     /// The operator's choices.
     pub settings: Settings,
 }
 
-/// Reads what is kept of an applied migration's run.
-pub async fn kept(session: &Session, version: &Version) -> Result<Kept> {
+/// Reads what is kept of an applied migration's run; none where it is not applied.
+pub async fn kept(session: &Session, version: &Version) -> Result<Option<Kept>> {
     let sql = "SELECT json_build_object('remembered', r.remembered, 'settings', r.settings)::text \
         FROM wasmigrate.migration m JOIN wasmigrate.run r ON r.id = m.run_id WHERE m.version = $1";
     let kept = session.json(sql, &[version.as_str()]).await;
     let what = "failed to read what is kept of the migration's run";
-    Ok(kept
-        .map_err(|failure| failure.error(Code::Internal, what))?
-        .unwrap_or_default())
+    kept.map_err(|failure| failure.error(Code::Internal, what))
 }

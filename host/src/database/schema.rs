@@ -12,7 +12,7 @@ use crate::error::{Code, Error, Result};
 /// migration waits for this, so it holds no constraint that the migrator's own statements already guarantee.
 const STEPS: [&str; 1] = ["
 CREATE SCHEMA wasmigrate;
-COMMENT ON SCHEMA wasmigrate IS 'migration: the history, what is applied now; run: every run, those that failed and rolled back too; finding: what the requiring checks expected and saw; layout: the steps that made this schema';
+COMMENT ON SCHEMA wasmigrate IS 'migration: the history, what is applied now; run: every run, those that failed and rolled back too; finding: what the requiring checks expected and saw; journal: the steps of a run that is half-way; layout: the steps that made this schema';
 CREATE TABLE wasmigrate.layout (
     version      integer     NOT NULL,
     host_version varchar(40) NOT NULL,
@@ -26,7 +26,7 @@ CREATE TABLE wasmigrate.run (
     direction     varchar(20)  NOT NULL CHECK (direction IN ('up', 'down')),
     mode          varchar(20)  NOT NULL CHECK (mode IN ('transactional', 'stepwise')),
     settings      jsonb        NOT NULL,
-    state         varchar(20)  NOT NULL CHECK (state IN ('running', 'committed', 'failed', 'lost')),
+    state         varchar(20)  NOT NULL CHECK (state IN ('running', 'committed', 'failed', 'lost', 'stopped', 'undone', 'abandoned')),
     pid           integer      NOT NULL,
     backend_start timestamptz  NOT NULL,
     database_user name         NOT NULL DEFAULT current_user,
@@ -35,6 +35,7 @@ CREATE TABLE wasmigrate.run (
     ended_at      timestamptz,
     error_code    varchar(60),
     sqlstate      varchar(5),
+    reason        text,
     remembered    jsonb        NOT NULL DEFAULT '{}',
     findings      jsonb        NOT NULL DEFAULT '{}'
 );
@@ -49,6 +50,16 @@ CREATE TABLE wasmigrate.migration (
     took_ms       bigint       NOT NULL,
     rows_affected bigint       NOT NULL,
     host_version  varchar(40)  NOT NULL
+);
+CREATE TABLE wasmigrate.journal (
+    run_id        bigint       NOT NULL,
+    ordinal       bigint       NOT NULL,
+    call          char(64)     NOT NULL,
+    what          text         NOT NULL,
+    changes       boolean      NOT NULL,
+    answer        bytea,
+    written_at    timestamptz  NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (run_id, ordinal)
 );
 CREATE VIEW wasmigrate.finding AS
     SELECT r.id AS run_id, p.key AS phase, f.ordinal::integer AS ordinal, f.finding ->> 'kind' AS kind,

@@ -50,13 +50,21 @@ pub struct Session {
 }
 
 /// An open result.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Rows {
     source: Source,
     affected: u64,
 }
 
 impl Rows {
+    /// A result that was read before.
+    pub fn read(batches: Vec<Batch>) -> Self {
+        Rows {
+            source: Source::Buffered(batches.into()),
+            affected: 0,
+        }
+    }
+
     /// How many rows the statement affected, where it was run at once.
     pub fn affected(&self) -> u64 {
         self.affected
@@ -76,6 +84,12 @@ enum Source {
         fetch: usize,
     },
     Buffered(VecDeque<Batch>),
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Source::Buffered(VecDeque::new())
+    }
 }
 
 impl Session {
@@ -136,6 +150,14 @@ impl Session {
         Ok(self.client().batch_execute(sql).await?)
     }
 
+    /// Runs the host's own statements, or nothing where there are none.
+    pub async fn send_ahead(&self, sql: &str) -> Result<(), Failure> {
+        match sql {
+            "" => Ok(()),
+            sql => self.batch(sql).await,
+        }
+    }
+
     /// Sends statements of the host's ahead of a request and behind it, all at once; the server answers in order
     /// and does nothing more once one has failed. Where the request is several, `behind` follows the first.
     pub async fn between<T>(
@@ -144,11 +166,8 @@ impl Session {
         request: impl Future<Output = Result<T, Failure>>,
         behind: &str,
     ) -> Result<T, Failure> {
-        let send = async |sql: &str| match sql {
-            "" => Ok(()),
-            sql => self.batch(sql).await,
-        };
-        let (before, done, after) = tokio::join!(biased; send(ahead), request, send(behind));
+        let (before, done, after) =
+            tokio::join!(biased; self.send_ahead(ahead), request, self.send_ahead(behind));
         before?;
         let done = done?;
         after?;
@@ -279,8 +298,7 @@ impl Session {
 
     /// Closes a result; closing it twice is nothing.
     pub async fn close(&self, rows: &mut Rows) -> Result<(), Failure> {
-        let ended = Source::Buffered(VecDeque::new());
-        if let Source::Cursor { name, .. } = std::mem::replace(&mut rows.source, ended) {
+        if let Source::Cursor { name, .. } = std::mem::take(&mut rows.source) {
             self.cursors_open.fetch_sub(1, Ordering::Relaxed);
             self.batch(&format!("CLOSE {name}")).await?;
         }

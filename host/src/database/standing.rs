@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::try_join_all;
+use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
 use super::found::{
@@ -19,7 +20,7 @@ use super::wanted::{ForeignKeySpec, IndexKey, IndexSpec, Target};
 use super::{label, qualified};
 
 /// How the database stands to what is wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Standing {
     /// There is none of that name.
     Absent,

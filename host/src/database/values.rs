@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use std::fmt::Write as _;
 
 use bytes::BytesMut;
+use serde::Serialize;
 use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
 
 /// The most parameters that one statement can have. Source: PostgreSQL, "Message Formats", Bind
@@ -12,7 +13,7 @@ use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
 pub const MAX_PARAMETERS: usize = 65_535;
 
 /// A parameter.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum Value {
     /// SQL NULL.
     Null,

@@ -1,9 +1,11 @@
 //! What a migration wants to stand in the database: an index, a foreign key.
 
+use serde::Serialize;
+
 use super::{label, qualified, quoted};
 
 /// What an index key is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Target {
     /// A column by name.
     Column(String),
@@ -12,7 +14,7 @@ pub enum Target {
 }
 
 /// A key of a wanted index.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct IndexKey {
     /// What it is.
     pub target: Target,
@@ -25,7 +27,7 @@ pub struct IndexKey {
 }
 
 /// A wanted index.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct IndexSpec {
     /// The schema of table and index.
     pub schema: String,
@@ -46,7 +48,7 @@ pub struct IndexSpec {
 }
 
 /// A wanted foreign key. Actions are written as in SQL: `CASCADE`, `NO ACTION`, ...
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ForeignKeySpec {
     /// The referencing table as (schema, name).
     pub table: (String, String),

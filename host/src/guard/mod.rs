@@ -7,6 +7,7 @@ pub mod functions;
 pub mod grants;
 mod judge;
 mod memory;
+pub mod outside;
 pub mod record;
 mod refusal;
 pub mod resolve;

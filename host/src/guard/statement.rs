@@ -30,6 +30,7 @@ use super::grants::Need;
 use super::grants::name::Name;
 pub use call::OF_SEQUENCES;
 pub(super) use from::SAMPLING;
+pub(super) use parser::ask;
 pub(super) use walk::{MAX_DENIALS, escaped};
 
 /// The longest statement in bytes.

@@ -42,6 +42,11 @@ impl Ledger {
         &self.session
     }
 
+    /// The session itself, for who outlives a borrow.
+    pub fn shared(&self) -> Arc<Session> {
+        Arc::clone(&self.session)
+    }
+
     /// Has the schema `wasmigrate` brought from that layout to the newest. Does not wait for it.
     pub fn upgrade(&self, from: usize) {
         self.enter(Entry::Layout(from));

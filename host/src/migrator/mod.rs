@@ -4,11 +4,12 @@
 mod ledger;
 mod pins;
 mod settle;
+mod stepwise;
 mod transaction;
 mod watch;
 mod workplace;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,8 +23,8 @@ use crate::database::history::{self, Kept};
 use crate::database::locks::Holder;
 use crate::error::{Code, Error, Result};
 use crate::finding::Finding;
-use crate::migration::{Migration, Mode, Phase, Settings, Version};
-use crate::plan::{self, History, Undo};
+use crate::migration::{Migration, Mode, Phase, Remembered, Settings, Version};
+use crate::plan::{self, History, Open, Undo};
 use crate::sandbox::{Compiler, Events, Prepared};
 
 /// How a run goes about its work.
@@ -33,6 +34,10 @@ pub struct Options {
     pub to: Option<Version>,
     /// Apply migrations that are older than what is applied.
     pub allow_late: bool,
+    /// In which mode the operator wants it, where it was said.
+    pub mode: Option<Mode>,
+    /// Which mode is taken where it was not said and the manifest allows it.
+    pub preferred: Mode,
     /// The operator's choices, as name and value.
     pub settings: Vec<(String, String)>,
     /// How long to wait for the run lock, and as long again for the fence.
@@ -41,6 +46,9 @@ pub struct Options {
     pub fence_after: Option<Duration>,
     /// How long a statement waits for a lock of the server before the transaction is tried again.
     pub lock_timeout: Duration,
+    /// The same of a statement outside of transactions, such as a concurrent build, which waits for every older
+    /// transaction.
+    pub outside_timeout: Duration,
 }
 
 impl Default for Options {
@@ -48,10 +56,13 @@ impl Default for Options {
         Options {
             to: None,
             allow_late: false,
+            mode: None,
+            preferred: Mode::Transactional,
             settings: Vec::new(),
             wait: Duration::from_secs(600),
             fence_after: None,
             lock_timeout: Duration::from_secs(3),
+            outside_timeout: Duration::from_secs(1800),
         }
     }
 }
@@ -139,7 +150,7 @@ async fn apply(
     }
     for migration in &seen {
         plan::settings(&migration.manifest, &options.settings)?;
-        transactional(migration)?;
+        mode(migration, options)?;
     }
     let lock = workplace::connect_lock(address).await;
     // compiled before the lock is taken: what cannot run is refused before anything has happened
@@ -149,10 +160,13 @@ async fn apply(
         let history = workplace.history().await?;
         // another runner may have been quicker
         let pending = pending(&history)?;
+        if let Some(open) = &history.open {
+            plan::resume(open, migrations, options.mode, &options.settings)?;
+        }
         for migration in &pending {
             // undone by another runner meanwhile, so it must be applied before what comes after it
             if !seen.iter().any(|m| m.version() == migration.version()) {
-                transactional(migration)?;
+                mode(migration, options)?;
                 prepared.extend(prepare(compiler, &[migration])?);
             }
         }
@@ -163,8 +177,20 @@ async fn apply(
         });
         for (place, (migration, prepared)) in todo.enumerate() {
             workplace.place = (place + 1, pending.len());
-            let settings = plan::settings(&migration.manifest, &options.settings)?;
-            apply_one(&mut workplace, migration, prepared, settings, ran).await?;
+            let begun = (history.open.as_ref()).filter(|open| open.version == *migration.version());
+            let work = match begun {
+                Some(open) => Work {
+                    mode: Mode::Stepwise,
+                    settings: open.settings.clone(),
+                    begun: Some(open.run),
+                },
+                None => Work {
+                    mode: mode(migration, options)?,
+                    settings: plan::settings(&migration.manifest, &options.settings)?,
+                    begun: None,
+                },
+            };
+            apply_one(&mut workplace, migration, prepared, work, ran).await?;
         }
         Ok(())
     }
@@ -173,22 +199,45 @@ async fn apply(
     done.and(closed)
 }
 
+/// How a migration is applied.
+struct Work {
+    mode: Mode,
+    settings: Settings,
+    /// The run that is gone on with.
+    begun: Option<i64>,
+}
+
 /// Applies a migration and verifies it.
 async fn apply_one(
     workplace: &mut Workplace<'_>,
     migration: &Migration,
     prepared: &Prepared,
-    settings: Settings,
+    work: Work,
     ran: &mut Vec<Ran>,
 ) -> Result<()> {
     let mut kept = Kept {
-        remembered: BTreeMap::new(),
-        settings,
+        remembered: Remembered::new(),
+        settings: work.settings,
     };
-    let run = workplace.begin_run(migration, Phase::Up, Mode::Transactional, &kept.settings)?;
-    let applied = workplace
-        .transact(migration, prepared, Phase::Up, run, &kept)
-        .await;
+    let run = match work.begun {
+        Some(run) => {
+            workplace.resume_run(run)?;
+            run
+        }
+        None => workplace.begin_run(migration, Phase::Up, work.mode, &kept.settings)?,
+    };
+    let applied = match work.mode {
+        Mode::Transactional => {
+            workplace
+                .transact(migration, prepared, Phase::Up, run, &kept, None)
+                .await
+        }
+        Mode::Stepwise => {
+            workplace
+                .step_through(migration, prepared, Phase::Up, run, &kept)
+                .await
+        }
+    };
     workplace.end_run(run, &applied)?;
     let (applied, remembered) = applied?;
     workplace.observer.ended(&applied);
@@ -234,7 +283,7 @@ async fn revert(
         return Ok(());
     }
     for migration in &seen {
-        transactional(migration)?;
+        mode(migration, options)?;
     }
     let lock = workplace::connect_lock(address).await;
     let prepared = prepare(compiler, &seen)?;
@@ -249,12 +298,9 @@ async fn revert(
             .collect();
         for (place, (migration, prepared)) in todo.iter().enumerate() {
             workplace.place = (place + 1, todo.len());
-            let kept = workplace.kept(migration.version()).await?;
-            let mode = Mode::Transactional;
-            let run = workplace.begin_run(migration, Phase::Down, mode, &kept.settings)?;
-            let undone = workplace
-                .transact(migration, prepared, Phase::Down, run, &kept)
-                .await;
+            let begun = (history.open.as_ref()).filter(|open| open.version == *migration.version());
+            let (run, undone) =
+                revert_one(&mut workplace, migration, prepared, begun, options).await?;
             workplace.end_run(run, &undone)?;
             let (undone, _) = undone?;
             workplace.observer.ended(&undone);
@@ -265,6 +311,84 @@ async fn revert(
     .await;
     let closed = workplace.close().await;
     done.and(closed)
+}
+
+/// Undoes one migration, which may be half-way; with its outcome comes the run.
+async fn revert_one(
+    workplace: &mut Workplace<'_>,
+    migration: &Migration,
+    prepared: &Prepared,
+    open: Option<&Open>,
+    options: &Options,
+) -> Result<(i64, Result<(Ran, Remembered)>)> {
+    let down = Phase::Down;
+    let kept = match open {
+        Some(open) if open.phase == Phase::Up => workplace.kept_of(open.run).await?,
+        _ => match workplace.kept(migration.version()).await? {
+            Some(kept) => kept,
+            None => workplace.kept_of(open.map_or(0, |open| open.run)).await?,
+        },
+    };
+    if let Some(open) = open.filter(|open| open.phase == Phase::Down) {
+        plan::resume(open, std::slice::from_ref(migration), options.mode, &[])?;
+        workplace.resume_run(open.run)?;
+        let undone = workplace.step_through(migration, prepared, down, open.run, &kept);
+        return Ok((open.run, undone.await));
+    }
+    let mode = mode(migration, options)?;
+    let run = workplace.begin_run(migration, down, mode, &kept.settings)?;
+    let undone = match mode {
+        Mode::Transactional => {
+            let closes = open.map(|open| open.run);
+            workplace
+                .transact(migration, prepared, down, run, &kept, closes)
+                .await
+        }
+        Mode::Stepwise => {
+            if let Some(open) = open {
+                workplace.hand_over(open.run, run).await?;
+            }
+            workplace
+                .step_through(migration, prepared, down, run, &kept)
+                .await
+        }
+    };
+    Ok((run, undone))
+}
+
+/// Gives a half-way migration up, for that reason: what it has done stays, and it counts as not applied, or where its
+/// `down` was half-way, as applied. Tells what it was.
+pub async fn abandon(
+    address: &Address,
+    version: &Version,
+    reason: &str,
+    options: &Options,
+    observer: Arc<dyn Observer>,
+) -> Result<Open> {
+    let connection = workplace::connect(address).await?;
+    let wanted = |history: &History| match &history.open {
+        Some(open) if open.version == *version => Ok(open.clone()),
+        other => {
+            let what = format!("failed to give {version} up: it is not half-way");
+            let hint = match other {
+                Some(open) => format!("half-way is {open}"),
+                None => "`wasmigrate status` shows where each migration stands".to_owned(),
+            };
+            Err(Error::new(Code::MigrationUnknown, what).hint(hint))
+        }
+    };
+    wanted(&history::look(&connection).await?)?;
+    let lock = workplace::connect_lock(address).await;
+    let mut workplace = Workplace::open(address, connection, lock, options, observer).await?;
+    let done = async {
+        let open = wanted(&workplace.history().await?)?;
+        workplace.abandon(open.run, reason).await?;
+        Ok(open)
+    }
+    .await;
+    let closed = workplace.close().await;
+    let open = done?;
+    closed.map(|()| open)
 }
 
 /// Runs the `verify` of applied migrations and goes on after one that fails; with each, what it found and
@@ -285,7 +409,10 @@ pub async fn verify(
     let mut outcomes = Vec::new();
     for (place, (migration, prepared)) in prepared.iter().enumerate() {
         workplace.place = (place + 1, applied.len());
-        let kept = workplace.kept(migration.version()).await?;
+        let kept = workplace
+            .kept(migration.version())
+            .await?
+            .unwrap_or_default();
         let outcome = workplace.verify(migration, prepared, None, &kept).await?;
         if let (_, Err(error)) = &outcome
             && error.code() == Code::DatabaseLost
@@ -307,22 +434,35 @@ fn prepare<'a>(
         .collect()
 }
 
-/// Refuses a migration that cannot run in one transaction.
-pub fn transactional(migration: &Migration) -> Result<()> {
-    if migration.manifest.modes.contains(&Mode::Transactional) {
+/// In which mode a migration runs: the one that was asked for; or else the preferred one, where its manifest allows
+/// it, and the other where it does not.
+fn mode(migration: &Migration, options: &Options) -> Result<Mode> {
+    let modes = &migration.manifest.modes;
+    match options.mode {
+        Some(mode) => allowed(migration, mode).map(|()| mode),
+        None if modes.contains(&options.preferred) => Ok(options.preferred),
+        // nothing but one transaction is taken for granted
+        None => allowed(migration, Mode::Transactional).map(|()| Mode::Transactional),
+    }
+}
+
+/// Refuses a mode that the manifest does not allow.
+pub fn allowed(migration: &Migration, mode: Mode) -> Result<()> {
+    if migration.manifest.modes.contains(&mode) {
         return Ok(());
     }
-    Err(Error::new(
-        Code::ModeUnsupported,
-        format!(
-            "failed to run {} {}: its manifest does not allow transactional mode",
-            migration.version(),
-            migration.name()
-        ),
-    )
-    .hint(
-        "add \"transactional\" to `modes` in its migration.toml, if it can run in one transaction",
-    ))
+    let (version, name) = (migration.version(), migration.name());
+    let what = format!("failed to run {version} {name}: its manifest does not allow {mode} mode");
+    Err(Error::new(Code::ModeUnsupported, what).hint(match mode {
+        Mode::Transactional => {
+            "run it with --mode stepwise; or add \"transactional\" to `modes` in its migration.toml, if it can run \
+             in one transaction"
+        }
+        Mode::Stepwise => {
+            "run it without --mode; or add \"stepwise\" to `modes` in its migration.toml, if each of its steps may \
+             stand alone"
+        }
+    }))
 }
 
 /// Refuses a choice that no migration in the folder offers, so that a typo does not pass unseen.

@@ -78,6 +78,14 @@ pub fn pins(lock_timeout: Duration) -> String {
     sql
 }
 
+/// The statements that pin them for a statement outside of transactions, until the next transaction begins. The
+/// time-out for locks is another: a concurrent build waits for every older transaction.
+pub fn session_pins(lock_timeout: Duration) -> String {
+    pins(lock_timeout)
+        .replace("SET LOCAL ", "SET ")
+        .replace("', true) END", "', false) END")
+}
+
 /// The statements that begin a transaction in which a guest can run.
 pub fn begin(pins: &str) -> String {
     format!("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE NOT DEFERRABLE; {pins}")
@@ -86,6 +94,14 @@ pub fn begin(pins: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn outside_of_transactions_nothing_is_set_for_one_alone() {
+        let sql = session_pins(Duration::from_secs(60));
+        assert!(sql.starts_with("SET search_path = pg_catalog, pg_temp; "));
+        assert!(sql.contains("SET lock_timeout = 60000; "));
+        assert!(!sql.contains("LOCAL") && !sql.contains("', true) END"));
+    }
 
     #[test]
     fn each_setting_is_pinned_once_and_the_path_first() {

@@ -2,17 +2,17 @@
 //! compared, and it commits.
 
 use super::pins::pins;
-use super::transaction::{Failed, Remembered};
+use super::transaction::Failed;
 use super::workplace::{Workplace, given_up};
 use crate::database::comparison::{self, Change, Scope, Written};
-use crate::database::history;
 use crate::database::role::Role;
-use crate::database::{Failure, Session, locks};
+use crate::database::{Failure, Session, history, locks, runs};
 use crate::error::{Code, Error, Result};
 use crate::finding::Finding;
 use crate::guard::grants::{Grants, Subject};
-use crate::migration::{Migration, Mode, Phase};
-use crate::sandbox::Ended;
+use crate::migration::{Migration, Mode, Phase, Remembered};
+use crate::points;
+use crate::sandbox::{Ended, Left};
 
 /// What is deferred, where no run role was made; at COMMIT it would be done all the same, but after the
 /// history is written.
@@ -28,12 +28,124 @@ pub struct End<'a> {
     pub phase: Phase,
     /// As which run.
     pub run: i64,
+    /// How it ran.
+    pub mode: Mode,
+    /// A run that was half-way and is over with this one.
+    pub closes: Option<i64>,
     /// How long the guest took.
     pub took_ms: u64,
     /// What the phase was granted.
     pub grants: &'a Grants,
     /// What its checks found.
     pub findings: &'a [Finding],
+}
+
+/// The end of a transaction but for its COMMIT.
+pub(super) struct Closing<'a> {
+    /// The session that holds the run lock.
+    pub lock: &'a Session,
+    /// What pins the settings.
+    pub pins: &'a str,
+    /// What the phase was granted.
+    pub grants: &'a Grants,
+    /// Which phase.
+    pub phase: Phase,
+}
+
+/// Why a transaction cannot be committed.
+pub(super) enum Unsettled {
+    /// The server refused something.
+    Refused(Failure, &'static str),
+    /// Something else failed.
+    Failed(Error),
+    /// The catalog has changes that no grant explains.
+    Changed(Vec<Change>),
+}
+
+impl Closing<'_> {
+    /// Runs what is deferred, drops the role, records, makes sure that the run lock is held, and compares the
+    /// catalog where it may have changed.
+    pub async fn settle(
+        &self,
+        session: &Session,
+        left: &Left,
+        record: impl Future<Output = Result<(), Failure>>,
+    ) -> Result<(), Unsettled> {
+        let role = &left.role;
+        let deferred = async {
+            match role {
+                Some(role) => session.settle_role(role).await,
+                None => session.batch(SETTLE).await,
+            }
+        };
+        let dropped = async {
+            match role {
+                Some(role) => session.drop_role(role).await,
+                None => Ok(()),
+            }
+        };
+        // code that ran may have stopped the server's counting
+        let counts = left.changed && !left.ran_code;
+        let written = async {
+            match counts {
+                true => comparison::written(session).await.map(Some),
+                false => Ok(None),
+            }
+        };
+        // sent at once, answered in order: what is recorded only counts where nothing deferred failed
+        let (deferred, dropped, pinned, written, recorded, held) = tokio::join!(
+            biased;
+            deferred,
+            dropped,
+            session.batch(self.pins),
+            written,
+            record,
+            locks::still_held(self.lock),
+        );
+        if let Err(failure) = deferred {
+            let what = "failed to check the deferred constraints";
+            return Err(match denied(&failure, role, self.phase) {
+                Some(error) => Unsettled::Failed(error),
+                None => Unsettled::Refused(failure, what),
+            });
+        }
+        let refused = |what| move |failure| Unsettled::Refused(failure, what);
+        (dropped.and(pinned)).map_err(refused("failed to drop the run's role"))?;
+        recorded.map_err(refused("failed to record what is done"))?;
+        held.map_err(Unsettled::Failed)?;
+        if left.changed {
+            let written = written.map_err(|failure| Unsettled::Failed(not_compared(failure)))?;
+            self.compare(session, written).await?;
+        }
+        Ok(())
+    }
+
+    /// Compares the catalog with what the lock session sees, which knows nothing of this transaction.
+    #[tracing::instrument(target = "wasmigrate::walls", level = "trace", skip_all)]
+    async fn compare(&self, session: &Session, written: Option<Written>) -> Result<(), Unsettled> {
+        let granted = self.grants.iter().filter_map(|grant| match &grant.subject {
+            Subject::Extension(name, _) => Some(name.as_str()),
+            _ => None,
+        });
+        let scope = Scope {
+            beside: granted.collect(),
+            written,
+        };
+        let look = async || {
+            let seen = comparison::changes_in(session, self.lock, &scope).await;
+            let seen = seen.map_err(|failure| Unsettled::Failed(not_compared(failure)))?;
+            Ok(comparison::unexplained(seen, self.grants))
+        };
+        let first = look().await?;
+        if first.is_empty() {
+            return Ok(());
+        }
+        // somebody may have committed between the two answers of a look
+        match comparison::lasting(first, &look().await?) {
+            lasting if lasting.is_empty() => Ok(()),
+            lasting => Err(Unsettled::Changed(lasting)),
+        }
+    }
 }
 
 impl Workplace<'_> {
@@ -56,73 +168,50 @@ impl Workplace<'_> {
         settled.and_then(|settled| settled).map_err(Failed::Final)?;
         let outcome = history::Outcome {
             run,
-            mode: Mode::Transactional,
+            mode: end.mode,
             took_ms,
             rows_affected: ended.rows_affected,
             remembered: &ended.remembered,
         };
         let record = async {
             match phase {
-                Phase::Up => history::record(&session, migration, &outcome).await,
+                Phase::Up => history::record(&session, migration, &outcome).await?,
                 Phase::Down | Phase::Verify => {
-                    history::forget(&session, migration.version(), run).await
+                    history::forget(&session, migration.version(), run).await?;
                 }
             }
-        };
-        let role = ended.left.role;
-        let deferred = async {
-            match &role {
-                Some(role) => session.settle_role(role).await,
-                None => session.batch(SETTLE).await,
-            }
-        };
-        let dropped = async {
-            match &role {
-                Some(role) => session.drop_role(role).await,
+            match end.closes {
+                Some(open) => runs::close(&session, open, run).await,
                 None => Ok(()),
             }
         };
-        // code that ran may have stopped the server's counting
-        let counts = ended.left.changed && !ended.left.ran_code;
-        let written = async {
-            match counts {
-                true => comparison::written(&session).await.map(Some),
-                false => Ok(None),
-            }
-        };
-        // sent at once, answered in order: the history row only counts where nothing deferred failed
         let pins = pins(self.lock_timeout);
-        let (deferred, dropped, pinned, written, recorded, held) = tokio::join!(
-            biased;
-            deferred,
-            dropped,
-            session.batch(&pins),
-            written,
-            record,
-            locks::still_held(ledger.session()),
-        );
-        if let Err(failure) = deferred {
-            let what = "failed to check the deferred constraints";
-            return Err(match denied(&failure, &role, phase) {
-                Some(error) => Failed::Final(error),
-                None => self.refused(session, failure, what).await,
-            });
+        let closing = Closing {
+            lock: ledger.session(),
+            pins: &pins,
+            grants: end.grants,
+            phase,
+        };
+        match closing.settle(&session, &ended.left, record).await {
+            Ok(()) => {}
+            Err(Unsettled::Refused(failure, what)) => {
+                return Err(self.refused(session, failure, what).await);
+            }
+            Err(Unsettled::Failed(error)) => return Err(Failed::Final(error)),
+            Err(Unsettled::Changed(changes)) => {
+                let mut findings = end.findings.to_vec();
+                for finding in unexplained(&changes, phase) {
+                    self.observer.finding(&finding);
+                    findings.push(finding);
+                }
+                self.record(run, phase, &findings).map_err(Failed::Final)?;
+                return Err(Failed::Final(catalog_changed(&changes, phase)));
+            }
         }
-        if let Err(failure) = dropped.and(pinned) {
-            let what = "failed to drop the run's role";
-            return Err(self.refused(session, failure, what).await);
-        }
-        if let Err(failure) = recorded {
-            let what = "failed to write the history";
-            return Err(self.refused(session, failure, what).await);
-        }
-        held.map_err(Failed::Final)?;
-        if ended.left.changed {
-            let written = written.map_err(|failure| Failed::Final(not_compared(failure)))?;
-            let compared = self.compare(&session, &end, written).await;
-            compared.map_err(Failed::Final)?;
-        }
-        match session.batch("COMMIT").await {
+        points::reached("before the history is committed");
+        let committed = session.batch("COMMIT").await;
+        points::reached("after the history is committed");
+        match committed {
             Ok(()) => self.work = Some(session),
             Err(Failure::Lost(why)) => {
                 drop(session);
@@ -161,67 +250,26 @@ impl Workplace<'_> {
         .cause(why)
         .hint("run again"))
     }
-
-    /// Compares the catalog with what the lock session sees, which knows nothing of this transaction: what no
-    /// grant explains fails the run.
-    #[tracing::instrument(target = "wasmigrate::walls", level = "trace", skip_all)]
-    async fn compare(
-        &self,
-        session: &Session,
-        end: &End<'_>,
-        written: Option<Written>,
-    ) -> Result<()> {
-        let ledger = self.ledger()?;
-        let granted = end.grants.iter().filter_map(|grant| match &grant.subject {
-            Subject::Extension(name, _) => Some(name.as_str()),
-            _ => None,
-        });
-        let scope = Scope {
-            beside: granted.collect(),
-            written,
-        };
-        let look = async || {
-            let seen = comparison::changes_in(session, ledger.session(), &scope).await;
-            Ok(comparison::unexplained(
-                seen.map_err(not_compared)?,
-                end.grants,
-            ))
-        };
-        let first = look().await?;
-        if first.is_empty() {
-            return Ok(());
-        }
-        // somebody may have committed between the two answers of a look
-        let lasting = comparison::lasting(first, &look().await?);
-        if lasting.is_empty() {
-            return Ok(());
-        }
-        let mut findings = end.findings.to_vec();
-        for change in &lasting {
-            let finding = catalog_finding(change, end.phase);
-            self.observer.finding(&finding);
-            findings.push(finding);
-        }
-        self.record(end.run, end.phase, &findings)?;
-        Err(unexplained(&lasting, end.phase))
-    }
 }
 
 fn not_compared(failure: Failure) -> Error {
     failure.error(Code::Internal, "failed to compare the catalog")
 }
 
-fn catalog_finding(change: &Change, phase: Phase) -> Finding {
-    Finding {
-        kind: "catalog",
+/// What is recorded of changes that no grant explains.
+pub(super) fn unexplained(changes: &[Change], phase: Phase) -> Vec<Finding> {
+    let finding = |change: &Change| Finding {
+        kind: "catalog".into(),
         subject: change.what.clone(),
         expected: format!("what {phase} is granted"),
         seen: change.to_string(),
         met: false,
-    }
+    };
+    changes.iter().map(finding).collect()
 }
 
-fn unexplained(changes: &[Change], phase: Phase) -> Error {
+/// What the operator is told of them.
+pub(super) fn catalog_changed(changes: &[Change], phase: Phase) -> Error {
     let what = format!("failed to commit: {phase} changed what no grant of it explains");
     let shown = changes.iter().take(MOST_SHOWN);
     let error = shown.fold(Error::new(Code::CatalogChanged, what), Error::cause);

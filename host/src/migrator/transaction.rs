@@ -1,6 +1,5 @@
 //! Transactional mode: a phase of a migration and its history row in one transaction, all or nothing.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::Ran;
@@ -15,16 +14,13 @@ use crate::database::{Failure, Session, role};
 use crate::error::{Code, Error, Result};
 use crate::finding::Finding;
 use crate::guard::Held;
-use crate::migration::{Migration, Mode, Phase};
+use crate::migration::{Migration, Mode, Phase, Remembered};
 use crate::sandbox::{self, Ended, Job, Prepared, Verdict};
 
 /// How often a transaction is tried that runs into contention.
-const ATTEMPTS: u32 = 6;
+pub(super) const ATTEMPTS: u32 = 6;
 /// The pause before the second attempt; each later one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-
-/// What a guest remembers for a later phase.
-pub(super) type Remembered = BTreeMap<String, String>;
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// How an attempt failed.
 pub(super) enum Failed {
@@ -35,7 +31,8 @@ pub(super) enum Failed {
 }
 
 impl Workplace<'_> {
-    /// Runs `up` or `down` and writes the history, in one transaction; contention is met with new attempts.
+    /// Runs `up` or `down` and writes the history, in one transaction; contention is met with new attempts. A run that
+    /// was half-way and that this one undoes is closed with it.
     pub async fn transact(
         &mut self,
         migration: &Migration,
@@ -43,6 +40,7 @@ impl Workplace<'_> {
         phase: Phase,
         run: i64,
         kept: &Kept,
+        closes: Option<i64>,
     ) -> Result<(Ran, Remembered)> {
         self.observer
             .started(migration, phase, self.place.0, self.place.1);
@@ -50,7 +48,10 @@ impl Workplace<'_> {
         for attempt in 1..=ATTEMPTS {
             let started = Instant::now();
             let job = self.job(migration, phase, Some(run), kept);
-            match self.attempt(migration, prepared, job, run, started).await {
+            match self
+                .attempt(migration, prepared, job, (run, closes), started)
+                .await
+            {
                 Ok(ran) => return Ok(ran),
                 Err(Failed::Final(error)) => return Err(error),
                 Err(Failed::Contention(error)) if attempt == ATTEMPTS => {
@@ -116,7 +117,7 @@ impl Workplace<'_> {
         migration: &Migration,
         prepared: &Prepared,
         job: Job,
-        run: i64,
+        (run, closes): (i64, Option<i64>),
         started: Instant,
     ) -> Result<(Ran, Remembered), Failed> {
         let phase = job.phase;
@@ -132,6 +133,8 @@ impl Workplace<'_> {
                     migration,
                     phase,
                     run,
+                    mode: Mode::Transactional,
+                    closes,
                     took_ms: took,
                     grants: &grants,
                     findings: &findings,
@@ -157,7 +160,8 @@ impl Workplace<'_> {
 
     /// Begins a transaction, pins the session and runs the guest; with it come who blocked it last.
     async fn run(&mut self, prepared: &Prepared, job: Job) -> Result<(Ended, Vec<Holder>), Failed> {
-        let session = self.work.take().ok_or_else(|| Failed::Final(given_up()))?;
+        let session = self.work.as_ref();
+        let session = session.ok_or_else(|| Failed::Final(given_up()))?;
         // a verification too: the walls around it write, and are rolled back
         let begun = session.batch(&begin(&job.pins)).await;
         begun.map_err(|failure| {
@@ -165,6 +169,16 @@ impl Workplace<'_> {
             let error = failure.error(Code::DatabaseReadOnly, what);
             Failed::Final(error.hint("a standby takes none: run on the primary"))
         })?;
+        self.run_guest(prepared, job).await
+    }
+
+    /// Runs the guest on the session that works; with it come who blocked it last.
+    pub(super) async fn run_guest(
+        &mut self,
+        prepared: &Prepared,
+        job: Job,
+    ) -> Result<(Ended, Vec<Holder>), Failed> {
+        let session = self.work.take().ok_or_else(|| Failed::Final(given_up()))?;
         let most = job.limits.wall_time;
         let running = sandbox::run(prepared, session, job);
         let observer = self.observer.as_ref();
@@ -186,7 +200,8 @@ impl Workplace<'_> {
             Ok(ended) => Ok((ended, blockers)),
             Err(halt) => {
                 // the guest and its session are dropped; the server is asked to stop as well
-                let _ = self.canceller.cancel().await;
+                // a second signal waits for nothing
+                let _ = self.signals.unless(self.canceller.cancel()).await;
                 Err(Failed::Final(match halt {
                     Halt::Signal => interrupted(),
                     Halt::TooLong => sandbox::took_too_long(most),
@@ -230,7 +245,13 @@ impl Workplace<'_> {
         Ok(())
     }
 
-    fn job(&self, migration: &Migration, phase: Phase, run: Option<i64>, kept: &Kept) -> Job {
+    pub(super) fn job(
+        &self,
+        migration: &Migration,
+        phase: Phase,
+        run: Option<i64>,
+        kept: &Kept,
+    ) -> Job {
         Job {
             phase,
             mode: Mode::Transactional,
@@ -240,12 +261,13 @@ impl Workplace<'_> {
             remembered: kept.remembered.clone(),
             role: role::name(run, &self.backend),
             pins: pins(self.lock_timeout),
+            steps: None,
             events: self.observer.clone(),
         }
     }
 
     /// Waits before the next attempt; each wait is twice as long as the one before.
-    async fn back_off(&mut self, why: &Error, pause: &mut Duration) -> Result<()> {
+    pub(super) async fn back_off(&mut self, why: &Error, pause: &mut Duration) -> Result<()> {
         self.observer.retrying(why, *pause);
         self.signals.unless(tokio::time::sleep(*pause)).await?;
         *pause *= 2;
@@ -261,7 +283,7 @@ impl Failed {
     }
 }
 
-fn ran(
+pub(super) fn ran(
     migration: &Migration,
     phase: Phase,
     started: Instant,
@@ -279,12 +301,12 @@ fn ran(
     }
 }
 
-fn blamed(error: Error, blockers: &[Holder]) -> Error {
+pub(super) fn blamed(error: Error, blockers: &[Holder]) -> Error {
     blockers.iter().fold(error, |error, holder| {
         error.cause(format!("blocked by {holder}"))
     })
 }
 
-fn millis(since: Instant) -> u64 {
+pub(super) fn millis(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

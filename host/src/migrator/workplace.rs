@@ -35,6 +35,7 @@ pub struct Workplace<'a> {
     pub(super) wait: Duration,
     pub(super) fence_after: Option<Duration>,
     pub(super) lock_timeout: Duration,
+    pub(super) outside_timeout: Duration,
     /// Which migration of how many it is, for messages.
     pub(super) place: (usize, usize),
 }
@@ -97,6 +98,7 @@ impl<'a> Workplace<'a> {
             wait: options.wait,
             fence_after: options.fence_after,
             lock_timeout: options.lock_timeout,
+            outside_timeout: options.outside_timeout,
             place: (1, 1),
         })
     }
@@ -144,8 +146,25 @@ impl<'a> Workplace<'a> {
     }
 
     /// What is kept of the run that applied a migration.
-    pub async fn kept(&self, version: &Version) -> Result<Kept> {
+    pub async fn kept(&self, version: &Version) -> Result<Option<Kept>> {
         history::kept(self.work()?, version).await
+    }
+
+    /// What is kept of a run that is half-way.
+    pub async fn kept_of(&self, run: i64) -> Result<Kept> {
+        runs::kept(self.work()?, run).await
+    }
+
+    /// Hands what a half-way run has done over to the one that undoes it.
+    pub async fn hand_over(&self, open: i64, to: i64) -> Result<()> {
+        let ledger = self.ledger()?;
+        ledger.settled().await?;
+        runs::hand_over(ledger.session(), open, to).await
+    }
+
+    /// Gives a half-way run up.
+    pub async fn abandon(&self, open: i64, reason: &str) -> Result<()> {
+        runs::abandon(self.ledger()?.session(), open, reason).await
     }
 
     /// The session that works.
@@ -177,6 +196,12 @@ impl<'a> Workplace<'a> {
         );
         self.ledger()?.record(event);
         Ok(self.last_run)
+    }
+
+    /// Records that a half-way run is gone on with.
+    pub fn resume_run(&self, run: i64) -> Result<()> {
+        self.ledger()?.record(Event::resumed(run, &self.backend));
+        Ok(())
     }
 
     /// Records that a run failed, where it did. That one succeeded, its own transaction has recorded.

@@ -11,7 +11,7 @@ use crate::error::{Code, Error, Result};
 use crate::guard::Held;
 use crate::guard::record::Record;
 use crate::manifest::Manifest;
-use crate::migration::{Migration, Mode, Phase, Settings};
+use crate::migration::{Migration, Mode, Phase, Remembered, Settings};
 use crate::migrator::{self, Observer, Signals};
 use crate::sandbox::{self, Compiler, Job, Prepared, Verdict};
 
@@ -76,7 +76,7 @@ pub async fn find(
     lock_timeout: Duration,
     observer: Arc<dyn Observer>,
 ) -> Result<Found> {
-    migrator::transactional(migration)?;
+    migrator::allowed(migration, Mode::Transactional)?;
     let prepared = compiler.prepare(migration)?;
     let mut signals = Signals::hear()?;
     let mut found = Found::default();
@@ -152,8 +152,6 @@ struct Trial<'a> {
     found: &'a mut Found,
 }
 
-type Remembered = BTreeMap<String, String>;
-
 impl Trial<'_> {
     async fn run(&mut self, session: Session) -> Result<()> {
         let begin = migrator::begin(&self.pins);
@@ -200,6 +198,7 @@ impl Trial<'_> {
             remembered,
             role: String::new(),
             pins: self.pins.clone(),
+            steps: None,
             events: self.observer.clone(),
         };
         let ended = sandbox::run(self.prepared, session, job).await;

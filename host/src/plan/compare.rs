@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Applied, History};
+use super::{Applied, History, Open};
 use crate::error::{Code, Error, Result};
 use crate::migration::{Migration, Version};
 
@@ -22,6 +22,9 @@ pub enum State {
     Divergent,
     /// Applied, but there is no component.
     Missing,
+    /// Some of its steps are committed, and its run is open.
+    #[serde(rename = "half-way")]
+    HalfWay,
 }
 
 impl fmt::Display for State {
@@ -32,6 +35,7 @@ impl fmt::Display for State {
             State::Late => "late",
             State::Divergent => "divergent",
             State::Missing => "missing",
+            State::HalfWay => "half-way",
         })
     }
 }
@@ -43,6 +47,8 @@ pub struct Entry<'a> {
     pub migration: Option<&'a Migration>,
     /// The row of the history.
     pub applied: Option<&'a Applied>,
+    /// The run that is half-way.
+    pub open: Option<&'a Open>,
     /// How the two stand to each other.
     pub state: State,
 }
@@ -53,7 +59,7 @@ impl Entry<'_> {
         match (self.migration, self.applied) {
             (Some(migration), _) => format!("{} {}", migration.version(), migration.name()),
             (None, Some(applied)) => format!("{} {}", applied.version, applied.name),
-            (None, None) => String::new(),
+            (None, None) => self.open.map(Open::to_string).unwrap_or_default(),
         }
     }
 }
@@ -65,7 +71,9 @@ pub fn compare<'a>(migrations: &'a [Migration], history: &'a History) -> Vec<Ent
         .iter()
         .map(|migration| {
             let applied = history.find(migration.version());
+            let open = (history.open.as_ref()).filter(|open| open.version == *migration.version());
             let state = match applied {
+                _ if open.is_some() => State::HalfWay,
                 Some(applied) if applied.digest == migration.digest => State::Applied,
                 Some(_) => State::Divergent,
                 None if newest.is_some_and(|newest| migration.version() < newest) => State::Late,
@@ -74,6 +82,7 @@ pub fn compare<'a>(migrations: &'a [Migration], history: &'a History) -> Vec<Ent
             Entry {
                 migration: Some(migration),
                 applied,
+                open,
                 state,
             }
         })
@@ -85,9 +94,23 @@ pub fn compare<'a>(migrations: &'a [Migration], history: &'a History) -> Vec<Ent
         .map(|applied| Entry {
             migration: None,
             applied: Some(applied),
+            open: None,
             state: State::Missing,
         });
     entries.extend(missing);
+    let known = |open: &&Open| {
+        entries
+            .iter()
+            .any(|entry| version(entry) == Some(&open.version))
+    };
+    if let Some(open) = history.open.as_ref().filter(|open| !known(open)) {
+        entries.push(Entry {
+            migration: None,
+            applied: None,
+            open: Some(open),
+            state: State::HalfWay,
+        });
+    }
     entries.sort_by(|a, b| version(a).cmp(&version(b)));
     entries
 }
@@ -97,6 +120,7 @@ fn version<'a>(entry: &Entry<'a>) -> Option<&'a Version> {
         .migration
         .map(Migration::version)
         .or(entry.applied.map(|applied| &applied.version))
+        .or(entry.open.map(|open| &open.version))
 }
 
 /// The states in which a verb may find itself unable to go on: the error's code, and the state in words.
@@ -144,7 +168,8 @@ pub(super) fn refuse(entries: &[Entry<'_>], hints: &[(State, &str)]) -> Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::samples::{history, migration};
+    use crate::migration::Phase;
+    use crate::plan::samples::{history, migration, open};
 
     #[test]
     fn every_version_has_one_state() {
@@ -163,6 +188,20 @@ mod tests {
             states,
             [State::Late, State::Applied, State::Missing, State::Pending]
         );
+    }
+
+    /// It is shown where its component is gone too.
+    #[test]
+    fn what_is_half_way_is_neither_pending_nor_late() {
+        let files = [migration("1", &[]), migration("2", &[])];
+        let mut done = history(&[&files[1]]);
+        done.open = Some(open(&files[0], Phase::Up));
+        let states = |files: &[Migration]| -> Vec<State> {
+            let entries = compare(files, &done);
+            entries.iter().map(|entry| entry.state).collect()
+        };
+        assert_eq!(states(&files), [State::HalfWay, State::Applied]);
+        assert_eq!(states(&files[1..]), [State::HalfWay, State::Applied]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What `down` has to undo.
 
 use super::compare::{Entry, State, compare, refuse};
+use super::open::{self, Open};
 use super::{Applied, History, find};
 use crate::error::{Code, Error, Result};
 use crate::migration::{Migration, Version};
@@ -41,13 +42,30 @@ impl Undo {
     }
 }
 
-/// What `down` has to undo, the newest first. Refuses to undo what a migration needs that stays applied.
+const GO_ON: &str =
+    "go on with it, or undo it: `wasmigrate down` without arguments undoes what is half-way";
+
+/// What `down` has to undo, what is half-way first and then the newest. Refuses to undo what a migration needs that stays applied.
 pub fn down<'a>(
     migrations: &'a [Migration],
     history: &'a History,
     undo: &Undo,
 ) -> Result<Vec<&'a Migration>> {
+    let reached = |open: &Open| match undo {
+        Undo::Last | Undo::All => true,
+        Undo::To(to) => open.version > *to,
+        Undo::Only(word) => {
+            open.name == *word || word.parse().is_ok_and(|v: Version| v == open.version)
+        }
+    };
+    open::refuse_open(history, reached, GO_ON)?;
+    let first = match &history.open {
+        Some(open) => Some(open::resume(open, migrations, None, &[])?),
+        None => None,
+    };
     let targets: Vec<&Applied> = match undo {
+        // what is half-way is the last that was worked on
+        Undo::Last | Undo::Only(_) if first.is_some() => Vec::new(),
         Undo::Last => history.applied.last().into_iter().collect(),
         Undo::All => history.applied.iter().collect(),
         Undo::To(to) => {
@@ -78,14 +96,17 @@ pub fn down<'a>(
         }
     }
     refuse(&undone, REFUSED)?;
-    let newest_first = undone.into_iter().rev();
-    Ok(newest_first.filter_map(|entry| entry.migration).collect())
+    let newest_first = undone.into_iter().rev().filter_map(|entry| entry.migration);
+    let others =
+        newest_first.filter(|one| first.is_none_or(|first| first.version() != one.version()));
+    Ok(first.into_iter().chain(others).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::samples::{history, migration, versions};
+    use crate::migration::Phase;
+    use crate::plan::samples::{history, migration, open, versions};
 
     #[test]
     fn down_goes_backwards_and_keeps_what_others_need() {
@@ -124,6 +145,35 @@ mod tests {
             versions(down(&files, &History::default(), &Undo::Last))
                 .unwrap()
                 .is_empty()
+        );
+    }
+
+    #[test]
+    fn what_is_half_way_is_undone_first() {
+        let files = [
+            migration("1", &[]),
+            migration("2", &[]),
+            migration("3", &[]),
+        ];
+        let mut done = history(&[&files[0], &files[2]]);
+        done.open = Some(open(&files[1], Phase::Up));
+        assert_eq!(versions(down(&files, &done, &Undo::Last)).unwrap(), ["2"]);
+        assert_eq!(
+            versions(down(&files, &done, &Undo::All)).unwrap(),
+            ["2", "3", "1"]
+        );
+        assert_eq!(
+            versions(down(&files, &done, &Undo::Only("m2".into()))).unwrap(),
+            ["2"]
+        );
+        let passed = [Undo::Only("m3".into()), Undo::To("2".parse().unwrap())];
+        for undo in passed {
+            assert_eq!(versions(down(&files, &done, &undo)), Err(Code::RunOpen));
+        }
+        done.open = Some(open(&files[2], Phase::Down));
+        assert_eq!(
+            versions(down(&files, &done, &Undo::All)).unwrap(),
+            ["3", "1"]
         );
     }
 

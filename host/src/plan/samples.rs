@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 
-use super::{Applied, History};
+use super::{Applied, History, Open};
 use crate::error::{Code, Result};
 use crate::manifest::Manifest;
-use crate::migration::{Migration, Mode};
+use crate::migration::{Migration, Mode, Phase};
 
 pub(super) fn migration(version: &str, after: &[&str]) -> Migration {
     let text = format!("version = \"{version}\"\nname = \"m{version}\"\nafter = {after:?}\n");
@@ -28,7 +28,29 @@ pub(super) fn history(applied: &[&Migration]) -> History {
             rows_affected: 0,
         })
         .collect();
-    History { layout: 1, applied }
+    History {
+        layout: 1,
+        applied,
+        open: None,
+    }
+}
+
+pub(super) fn open(migration: &Migration, phase: Phase) -> Open {
+    Open {
+        version: migration.version().clone(),
+        name: migration.name().to_string(),
+        digest: migration.digest,
+        run: 2,
+        phase,
+        settings: [("a".to_owned(), "x".to_owned())].into(),
+        runs: false,
+        stopped_by: None,
+        sqlstate: None,
+        since: "2025-11-06T00:00:00Z".into(),
+        steps: 1,
+        at: "a step".into(),
+        in_it: false,
+    }
 }
 
 pub(super) fn versions(migrations: Result<Vec<&Migration>>) -> Result<Vec<String>, Code> {

@@ -1,9 +1,10 @@
 //! What `up` has to apply.
 
 use super::compare::{State, compare, refuse};
+use super::open::{self, Open};
 use super::{History, find};
 use crate::error::{Code, Error, Result};
-use crate::migration::{Migration, Version};
+use crate::migration::{Migration, Phase, Version};
 
 /// What `up` does not apply anything on top of.
 const REFUSED: &[(State, &str)] = &[
@@ -21,7 +22,10 @@ const LATE: &[(State, &str)] = &[(
     "give it a version above the newest applied one and build it again, or say --allow-late",
 )];
 
-/// What `up` has to apply, in order. Refuses a history that the folder does not continue.
+const GO_ON: &str = "go on with it first: `wasmigrate up`, without a --to below it, where its up is half-way; \
+    `wasmigrate down` where its down is, or to undo it";
+
+/// What `up` has to apply, in order; what is half-way first. Refuses a history that the folder does not continue.
 pub fn up<'a>(
     migrations: &'a [Migration],
     history: &History,
@@ -36,11 +40,21 @@ pub fn up<'a>(
     if let Some(to) = to {
         find::known(migrations, history, to)?;
     }
-    let pending: Vec<&Migration> = migrations
+    let reached = |open: &Open| open.phase == Phase::Up && to.is_none_or(|to| open.version <= *to);
+    open::refuse_open(history, reached, GO_ON)?;
+    let mut pending: Vec<&Migration> = migrations
         .iter()
         .filter(|migration| history.find(migration.version()).is_none())
         .filter(|migration| to.is_none_or(|to| migration.version() <= to))
         .collect();
+    // what is half-way comes first, also before what is older and was added since
+    let is_open = |one: &&Migration| {
+        history
+            .open
+            .as_ref()
+            .is_some_and(|open| open.version == *one.version())
+    };
+    pending.sort_by_key(|one| !is_open(one));
     in_order(&pending, history)?;
     Ok(pending)
 }
@@ -72,7 +86,7 @@ fn in_order(pending: &[&Migration], history: &History) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::samples::{history, migration, versions};
+    use crate::plan::samples::{history, migration, open, versions};
 
     #[test]
     fn up_applies_what_is_pending_in_order() {
@@ -125,6 +139,28 @@ mod tests {
             versions(up(&files, &none, Some(&unknown), false)),
             Err(Code::MigrationUnknown)
         );
+    }
+
+    #[test]
+    fn what_is_half_way_comes_first_and_nothing_passes_it() {
+        let files = [
+            migration("1", &[]),
+            migration("2", &[]),
+            migration("3", &[]),
+        ];
+        let mut done = History::default();
+        done.open = Some(open(&files[1], Phase::Up));
+        assert_eq!(
+            versions(up(&files, &done, None, false)).unwrap(),
+            ["2", "1", "3"]
+        );
+        let to = "1".parse().unwrap();
+        assert_eq!(
+            versions(up(&files, &done, Some(&to), false)),
+            Err(Code::RunOpen)
+        );
+        done.open = Some(open(&files[1], Phase::Down));
+        assert_eq!(versions(up(&files, &done, None, false)), Err(Code::RunOpen));
     }
 
     #[test]

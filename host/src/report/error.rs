@@ -18,6 +18,8 @@ pub struct ErrorJson {
 struct Fields {
     code: &'static str,
     exit: u8,
+    /// The code of what stopped a run half-way, or the same code.
+    first_code: &'static str,
     message: String,
     causes: Vec<String>,
     sqlstate: Option<String>,
@@ -34,6 +36,7 @@ pub fn error_json(error: &Error) -> ErrorJson {
         error: Fields {
             code: error.code().name(),
             exit: error.code().exit(),
+            first_code: error.first_code().name(),
             message: without_passwords(error.message()),
             causes: error
                 .causes()

@@ -9,6 +9,7 @@ mod page;
 mod recorded;
 mod review;
 mod run;
+mod status;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -24,7 +25,8 @@ pub use error::{ErrorJson, error_json, error_text};
 pub use escape::{escape, escape_whole, without_passwords};
 pub use needed::{Needed, needed_json, needed_text};
 pub use review::{difference_markdown, difference_text, review_markdown, review_text};
-pub use run::{StatusLine, Telling, Verified, status_text, verified_text};
+pub use run::{Telling, Verified, verified_text};
+pub use status::{Repaired, StatusLine, status_text};
 
 /// How much is said on standard error.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -12,7 +12,6 @@ use crate::error::Error;
 use crate::finding::Finding;
 use crate::migration::{Migration, Phase, Version};
 use crate::migrator::{Observer, Ran, Summary};
-use crate::plan::{Entry, State};
 use crate::sandbox::{Events, Level};
 
 /// Tells a screen what happens, while it happens.
@@ -180,7 +179,7 @@ pub(super) fn table(header: &[&str], right: &[usize]) -> Table {
     table
 }
 
-fn seconds(millis: u64) -> String {
+pub(super) fn seconds(millis: u64) -> String {
     format!("{}.{:03} s", millis / 1000, millis % 1000)
 }
 
@@ -221,74 +220,6 @@ fn ran_table(ran: &[Ran]) -> String {
     table.trim_fmt()
 }
 
-/// A migration in `status`.
-#[derive(Debug, Serialize)]
-pub struct StatusLine {
-    version: String,
-    name: String,
-    state: State,
-    applied_at: Option<String>,
-    applied_by: Option<String>,
-    took_ms: Option<u64>,
-    rows_affected: Option<u64>,
-    digest: String,
-}
-
-impl StatusLine {
-    /// The line of an entry.
-    pub fn new(entry: &Entry<'_>) -> Self {
-        let applied = entry.applied;
-        let (version, name, digest) = match (entry.migration, applied) {
-            (Some(m), _) => (
-                m.version().to_string(),
-                m.name().to_string(),
-                m.digest.to_string(),
-            ),
-            (None, Some(a)) => (a.version.to_string(), a.name.clone(), a.digest.to_string()),
-            (None, None) => Default::default(),
-        };
-        StatusLine {
-            version,
-            name,
-            state: entry.state,
-            applied_at: applied.map(|a| a.at.clone()),
-            applied_by: applied.map(|a| a.by.clone()),
-            took_ms: applied.map(|a| a.took_ms),
-            rows_affected: applied.map(|a| a.rows_affected),
-            digest,
-        }
-    }
-}
-
-/// The table of `status`.
-pub fn status_text(lines: &[StatusLine]) -> String {
-    let mut table = table(
-        &[
-            "version",
-            "name",
-            "state",
-            "applied at",
-            "by",
-            "time",
-            "rows",
-        ],
-        &[5, 6],
-    );
-    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-    for line in lines {
-        table.add_row([
-            line.version.clone(),
-            escape(&line.name),
-            line.state.to_string(),
-            or_dash(line.applied_at.clone()),
-            or_dash(line.applied_by.as_deref().map(escape)),
-            or_dash(line.took_ms.map(seconds)),
-            or_dash(line.rows_affected.map(|rows| rows.to_string())),
-        ]);
-    }
-    table.trim_fmt()
-}
-
 /// What `verify` found of one migration.
 #[derive(Serialize)]
 pub struct Verified {
@@ -324,7 +255,7 @@ pub fn verified_text(all: &[Verified]) -> String {
         for finding in &one.findings {
             table.add_row([
                 one.version.to_string(),
-                finding.kind.to_owned(),
+                finding.kind.to_string(),
                 escape(&finding.subject),
                 escape(&finding.seen),
             ]);

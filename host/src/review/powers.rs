@@ -19,6 +19,7 @@ pub struct Power {
 /// Each power, and the interfaces of which any gives it.
 const POWERS: &[(&str, &[&str])] = &[
     ("get rows of a query", &["query"]),
+    ("go through a table by ranges of its key", &["batches"]),
     ("write rows", WRITING),
     ("write many rows by COPY", &["bulk"]),
     ("change definitions", CHANGING),
@@ -33,7 +34,7 @@ const POWERS: &[(&str, &[&str])] = &[
 const CHANGING: &[&str] = &["execute"];
 const CHANGING_ROWS: &[&str] = &["execute", "query"];
 const WRITING: &[&str] = &["execute", "query", "bulk"];
-const READING: &[&str] = &["execute", "query", "checks"];
+const READING: &[&str] = &["execute", "query", "batches", "checks"];
 const ANY: &[&str] = &["execute", "query", "bulk", "checks"];
 
 /// What these interfaces let a migration do.

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::limits::Stop;
+use super::outside::set_role;
 use super::owners::{Owners, concerned, one_owner, outdates};
 use super::state::{Answer, Fault, State};
 use crate::database::role::{self, Actor, Entered, Owner, Privileges, Role};
@@ -43,6 +44,8 @@ pub struct Acting {
     pub(super) surroundings: Option<Surroundings>,
     /// Whether the phase may add or rename columns.
     adds_columns: bool,
+    /// Whether what is needed is still to be found out.
+    records: bool,
     /// Whether definitions have changed since privileges were granted.
     outdated: bool,
     /// Whether a statement may run code that a grant allows: it can change settings, and the catalog.
@@ -103,20 +106,36 @@ impl Acting {
             owners: None,
             surroundings: None,
             adds_columns,
+            records,
             outdated: false,
             changed: false,
         }
     }
 
-    pub(super) fn left(self) -> Left {
+    /// What the transaction leaves.
+    pub(super) fn end(&mut self) -> Left {
+        let made = std::mem::replace(&mut self.role, Made::Unavailable);
         Left {
-            role: match self.role {
+            role: match made {
                 Made::Role(role) => Some(role),
                 Made::NotYet | Made::Unavailable => None,
             },
             changed: self.changed,
             ran_code: self.runs_code,
         }
+    }
+
+    /// A new transaction begins: there is no run role in it, and what was known of objects may be over.
+    pub(super) fn begin(&mut self) {
+        self.role = match self.records {
+            true => Made::Unavailable,
+            false => Made::NotYet,
+        };
+        self.current = Current::Host;
+        self.owners = None;
+        self.surroundings = None;
+        self.outdated = false;
+        self.changed = false;
     }
 
     /// Notes who owns what.
@@ -262,6 +281,14 @@ impl State {
         let asking = question(&self.session);
         let answer = self.session.between(&host, asking, "").await;
         answer.map_err(|failure| self.fault(what, failure))
+    }
+
+    /// What makes the owner of a command's objects the current role outside of transactions.
+    pub(super) async fn session_owner(&mut self, change: &Change) -> Answer<String> {
+        self.look_up_owners().await?;
+        let owners = self.acting.owners.as_ref();
+        let owner = owners.and_then(|owners| owners.actor(change));
+        Ok(set_role(owner.map(|owner| owner.owner.as_str())))
     }
 
     async fn as_owner_of(&mut self, change: &Change) -> Answer<String> {

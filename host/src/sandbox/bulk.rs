@@ -1,8 +1,12 @@
 //! The interface `bulk`.
 
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use wasmtime::component::Resource;
 
+use super::limits::Stop;
 use super::state::{Answer, Fault, State, excerpt};
+use super::steps::{ABANDON, Call};
 use super::wit::{bulk, types};
 use crate::database::{Batch, Column, Data, Var, check_batch, label, qualified};
 use crate::error::{Code, Error};
@@ -12,6 +16,17 @@ use crate::guard::statement::Class;
 pub struct OpenCopy {
     sql: String,
     finished: bool,
+    /// What was written, in stepwise mode.
+    written: Option<Sha256>,
+    /// What an earlier attempt has written: nothing is sent.
+    done: Option<Copied>,
+}
+
+/// What the journal keeps of a bulk write.
+#[derive(Clone, Serialize, Deserialize)]
+struct Copied {
+    digest: String,
+    rows: u64,
 }
 
 impl bulk::Host for State {}
@@ -53,6 +68,14 @@ impl bulk::HostCopyIn for State {
     }
 }
 
+/// The guest is run again, and wrote other rows than those that are there.
+fn wrote_another(sql: &str) -> Fault {
+    let what = format!("failed to go on: `{sql}` writes other rows than before the interruption");
+    Fault::Stop(Stop::Failed(
+        Error::new(Code::JournalDivergent, what).hint(ABANDON),
+    ))
+}
+
 /// A bulk write was begun and never finished.
 pub fn unfinished() -> Error {
     Error::new(
@@ -83,6 +106,21 @@ impl State {
                 "a name holds a NUL character",
             ));
         }
+        let given = (&table.schema, &table.name, &columns);
+        let done = self
+            .begin_step(Call::changing("copy-in", &sql, &given))
+            .await?;
+        let written = self.stepping.is_some().then(Sha256::new);
+        if done.is_some() {
+            let open = OpenCopy {
+                sql,
+                finished: false,
+                written,
+                done,
+            };
+            let handle = self.table.push(open);
+            return handle.map_err(|error| Fault::handles(&error, self.meter.limits()));
+        }
         // the host's own COPY inserts, and that is what must be granted
         let insert = format!(
             "INSERT INTO {} DEFAULT VALUES",
@@ -93,6 +131,8 @@ impl State {
         let open = OpenCopy {
             sql,
             finished: false,
+            written,
+            done: None,
         };
         // the handle first: a refused handle must not leave a COPY behind
         let handle = self.table.push(open);
@@ -119,6 +159,14 @@ impl State {
         let batch = Batch::from(rows);
         check_batch(&batch)
             .map_err(|why| Fault::unsupported(format!("failed to run `{sql}`"), why))?;
+        if let Ok(open) = self.table.get_mut(handle) {
+            if let Some(written) = &mut open.written {
+                written.update(postcard::to_allocvec(&batch).unwrap_or_default());
+            }
+            if open.done.is_some() {
+                return Ok(());
+            }
+        }
         let Some(copy) = &mut self.copy else {
             return Err(Fault::Poisoned);
         };
@@ -134,12 +182,21 @@ impl State {
 
     async fn finish_copy(&mut self, handle: &Resource<OpenCopy>) -> Answer<u64> {
         let sql = self.writing(handle)?;
+        let mut digest = String::new();
+        if let Ok(open) = self.table.get_mut(handle) {
+            open.finished = true;
+            let written = open.written.take();
+            digest = written.map_or(digest, |written| hex::encode(written.finalize()));
+            if let Some(done) = open.done.take() {
+                return match done.digest == digest {
+                    true => Ok(done.rows),
+                    false => Err(wrote_another(&sql)),
+                };
+            }
+        }
         let Some(copy) = self.copy.take() else {
             return Err(Fault::Poisoned);
         };
-        if let Ok(open) = self.table.get_mut(handle) {
-            open.finished = true;
-        }
         let rows = copy.finish().await;
         let rows = rows.map_err(|failure| self.fault(&sql, failure))?;
         self.rows_affected = self.rows_affected.saturating_add(rows);
@@ -148,6 +205,7 @@ impl State {
             let closed = self.session.close(&mut dropped).await;
             closed.map_err(|failure| self.fault(&sql, failure))?;
         }
+        self.end_step(&Copied { digest, rows }, true).await?;
         Ok(rows)
     }
 

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use super::actor::READ_WRITE;
 use super::state::{Answer, Fault, State, excerpt, values};
+use super::steps::Call;
 use super::talk::cut;
 use super::wit::{checks, types};
 use crate::database::{
-    Expected, Failure, ForeignKeySpec, IndexSpec, IndexUse, Session, label, quoted,
+    ExtensionInfo, Failure, ForeignKeySpec, IndexSpec, IndexUse, Session, label,
 };
 use crate::error::{Code, Error};
 use crate::finding::Finding;
@@ -16,9 +20,11 @@ type Called<T> = wasmtime::Result<Result<T, types::Error>>;
 
 impl checks::Host for State {
     async fn table_exists(&mut self, table: types::Relation) -> Called<bool> {
-        self.asked("the check of a table", async |session| {
-            session.table_exists(&table.schema, &table.name).await
-        })
+        self.asked(
+            "the check of a table",
+            &("table", &table.schema, &table.name),
+            async |session| session.table_exists(&table.schema, &table.name).await,
+        )
         .await
     }
 
@@ -28,9 +34,11 @@ impl checks::Host for State {
         name: String,
     ) -> Called<Option<checks::ColumnInfo>> {
         let found = self
-            .asked("the check of a column", async |session| {
-                session.column(&table.schema, &table.name, &name).await
-            })
+            .asked(
+                "the check of a column",
+                &(&table.schema, &table.name, &name),
+                async |session| session.column(&table.schema, &table.name, &name).await,
+            )
             .await?;
         Ok(found.map(|column| {
             column.map(|column| checks::ColumnInfo {
@@ -43,9 +51,11 @@ impl checks::Host for State {
 
     async fn index(&mut self, name: types::Relation) -> Called<Option<checks::IndexInfo>> {
         let found = self
-            .asked("the check of an index", async |session| {
-                session.index(&name.schema, &name.name).await
-            })
+            .asked(
+                "the check of an index",
+                &(&name.schema, &name.name),
+                async |session| session.index(&name.schema, &name.name).await,
+            )
             .await?;
         Ok(found.map(|index| {
             index.map(|index| checks::IndexInfo {
@@ -65,9 +75,11 @@ impl checks::Host for State {
         name: String,
     ) -> Called<Option<checks::ConstraintInfo>> {
         let found = self
-            .asked("the check of a constraint", async |session| {
-                session.constraint(&table.schema, &table.name, &name).await
-            })
+            .asked(
+                "the check of a constraint",
+                &(&table.schema, &table.name, &name),
+                async |session| session.constraint(&table.schema, &table.name, &name).await,
+            )
             .await?;
         Ok(found.map(|constraint| {
             constraint.map(|constraint| checks::ConstraintInfo {
@@ -79,22 +91,21 @@ impl checks::Host for State {
 
     async fn extension(&mut self, name: String) -> Called<Option<checks::ExtensionInfo>> {
         let found = self
-            .asked("the check of an extension", async |session| {
-                session.extension(&name).await
-            })
+            .asked(
+                "the check of an extension",
+                &("installed", &name),
+                async |session| session.extension(&name).await,
+            )
             .await?;
-        Ok(found.map(|extension| {
-            extension.map(|extension| checks::ExtensionInfo {
-                schema: extension.schema,
-                version: extension.version,
-            })
-        }))
+        Ok(found.map(|extension| extension.map(checks::ExtensionInfo::from)))
     }
 
     async fn available_extension(&mut self, name: String) -> Called<Option<String>> {
-        self.asked("the check of an extension", async |session| {
-            session.available_extension(&name).await
-        })
+        self.asked(
+            "the check of an extension",
+            &("available", &name),
+            async |session| session.available_extension(&name).await,
+        )
         .await
     }
 
@@ -103,7 +114,7 @@ impl checks::Host for State {
         specs: Vec<checks::IndexSpec>,
     ) -> Called<Vec<checks::Standing>> {
         let specs: Vec<_> = specs.into_iter().map(IndexSpec::from).collect();
-        let answer = self.index_states(&specs, Expected::Absent).await;
+        let answer = self.indexes_looked_at(&specs).await;
         self.answer(answer.map(|all| all.into_iter().map(checks::Standing::from).collect()))
     }
 
@@ -111,7 +122,7 @@ impl checks::Host for State {
         &mut self,
         spec: checks::ForeignKeySpec,
     ) -> Called<checks::Standing> {
-        let answer = self.foreign_key_state(&spec.into(), Expected::Absent).await;
+        let answer = self.foreign_key_looked_at(&spec.into()).await;
         self.answer(answer.map(checks::Standing::from))
     }
 
@@ -127,33 +138,18 @@ impl checks::Host for State {
 
     async fn require_indexes(&mut self, specs: Vec<checks::IndexSpec>) -> Called<()> {
         let specs: Vec<_> = specs.into_iter().map(IndexSpec::from).collect();
-        let answer = match self.index_states(&specs, Expected::Present).await {
-            Ok(standings) => self.indexes_stand(&specs, standings),
-            Err(fault) => Err(fault),
-        };
+        let answer = self.indexes_required(&specs).await;
         self.answer(answer)
     }
 
     async fn require_foreign_key(&mut self, spec: checks::ForeignKeySpec) -> Called<()> {
         let spec = ForeignKeySpec::from(spec);
-        let answer = match self.foreign_key_state(&spec, Expected::Present).await {
-            Ok(standing) => self.stands(
-                "foreign-key",
-                &quoted(&spec.name),
-                &spec.to_string(),
-                standing,
-            ),
-            Err(fault) => Err(fault),
-        };
+        let answer = self.foreign_key_required(&spec).await;
         self.answer(answer)
     }
 
     async fn require_extension(&mut self, name: String) -> Called<checks::ExtensionInfo> {
-        let found = self.extension(name.clone()).await?;
-        let answer = match found {
-            Ok(found) => self.installed(name, found),
-            Err(told) => return Ok(Err(told)),
-        };
+        let answer = self.extension_required(name).await;
         self.answer(answer)
     }
 
@@ -180,28 +176,48 @@ impl checks::Host for State {
 }
 
 impl State {
-    fn installed(
-        &mut self,
-        name: String,
-        found: Option<checks::ExtensionInfo>,
-    ) -> Answer<checks::ExtensionInfo> {
-        let seen = match &found {
+    async fn extension_required(&mut self, name: String) -> Answer<checks::ExtensionInfo> {
+        let question = "the check of an extension";
+        self.ready_to_ask(question)?;
+        let call = Call::asking("require-extension", question, &name);
+        let found = match self.begin_step::<Option<ExtensionInfo>>(call).await? {
+            Some(found) => found,
+            None => {
+                let asking = async |session: &Session| session.extension(&name).await;
+                let found = self.ask(question, asking).await?;
+                self.installed(name, &found)?;
+                self.end_step(&found, false).await?;
+                found
+            }
+        };
+        // what is not installed has failed the run
+        found
+            .map(checks::ExtensionInfo::from)
+            .ok_or(Fault::Poisoned)
+    }
+
+    fn installed(&mut self, name: String, found: &Option<ExtensionInfo>) -> Answer<()> {
+        let seen = match found {
             Some(found) => format!("version {} in schema {}", found.version, found.schema),
             None => "not installed".to_owned(),
         };
         self.find(Finding {
-            kind: "extension",
+            kind: "extension".into(),
             subject: name,
             expected: "installed".to_owned(),
             seen,
             met: found.is_some(),
-        })?;
-        found.ok_or(Fault::Poisoned)
+        })
     }
 
     async fn no_rows(&mut self, what: String, sql: &str, params: Vec<types::Value>) -> Answer<()> {
-        let ahead = self.ready_to_check(sql).await?;
+        self.ready()?;
         let params = values(params);
+        let call = Call::asking("require-no-rows", sql, &(&what, sql, &params));
+        if self.begin_step::<()>(call).await?.is_some() {
+            return Ok(());
+        }
+        let ahead = self.ready_to_check(sql).await?;
         let executed = self.session.execute(sql, &params);
         let rows = self.session.between(&ahead, executed, READ_WRITE).await;
         let rows = rows.map_err(|failure| self.fault(sql, failure))?;
@@ -215,12 +231,13 @@ impl State {
         };
         let expected = "no row".to_owned();
         self.find(Finding {
-            kind: "no-rows",
+            kind: "no-rows".into(),
             subject: what,
             expected,
             seen,
             met: rows == 0,
-        })
+        })?;
+        self.end_step(&(), false).await
     }
 
     async fn plan_uses(
@@ -229,8 +246,17 @@ impl State {
         params: Vec<types::Value>,
         index: &types::Relation,
     ) -> Answer<()> {
-        let ahead = self.ready_to_check(sql).await?;
+        self.ready()?;
         let params = values(params);
+        let call = Call::asking(
+            "require-plan-uses",
+            sql,
+            &(sql, &params, &index.schema, &index.name),
+        );
+        if self.begin_step::<()>(call).await?.is_some() {
+            return Ok(());
+        }
+        let ahead = self.ready_to_check(sql).await?;
         let asking = self
             .session
             .index_use(sql, &params, (&index.schema, &index.name));
@@ -254,12 +280,13 @@ impl State {
         let subject = label(&index.schema, &index.name);
         let expected = format!("can serve `{}`", excerpt(sql));
         self.find(Finding {
-            kind: "plan",
+            kind: "plan".into(),
             subject,
             expected,
             seen,
             met,
-        })
+        })?;
+        self.end_step(&(), false).await
     }
 
     async fn latency(
@@ -269,22 +296,29 @@ impl State {
         params: Vec<types::Value>,
         limit_ms: u32,
     ) -> Answer<()> {
+        self.ready()?;
+        let params = values(params);
+        let call = Call::asking("require-latency", sql, &(&what, sql, &params, limit_ms));
+        if self.begin_step::<()>(call).await?.is_some() {
+            return Ok(());
+        }
         let ahead = self.ready_to_check(sql).await?;
         let limit = Duration::from_millis(limit_ms.into());
         // the measured time is the query's: what is sent ahead of it would count
         let sent = self.session.batch(&ahead).await;
         sent.map_err(|failure| self.fault(sql, failure))?;
-        let took = self.session.latency(sql, &values(params), limit).await;
+        let took = self.session.latency(sql, &params, limit).await;
         let took = self.checked(sql, took).await?;
         let expected = format!("at most {limit_ms} ms");
         let seen = format!("{:.1} ms", took.as_secs_f64() * 1000.0);
         self.find(Finding {
-            kind: "latency",
+            kind: "latency".into(),
             subject: what,
             expected,
             seen,
             met: took <= limit,
-        })
+        })?;
+        self.end_step(&(), false).await
     }
 
     /// Whether a question about the catalog may go to the server now.
@@ -294,16 +328,30 @@ impl State {
     }
 
     /// Asks the catalog something. The question's words stand for a statement in messages.
-    async fn asked<T>(
+    async fn asked<T: Serialize + DeserializeOwned>(
         &mut self,
         question: &str,
+        given: &impl Serialize,
         ask: impl AsyncFnOnce(&Session) -> Result<T, Failure>,
     ) -> Called<T> {
-        let answer = match self.ready_to_ask(question) {
-            Ok(()) => self.ask(question, ask).await,
-            Err(fault) => Err(fault),
-        };
+        let call = Call::asking(question, question, given);
+        let answer = self.ask_once(question, call, ask).await;
         self.answer(answer)
+    }
+
+    async fn ask_once<T: Serialize + DeserializeOwned>(
+        &mut self,
+        question: &str,
+        call: Call,
+        ask: impl AsyncFnOnce(&Session) -> Result<T, Failure>,
+    ) -> Answer<T> {
+        self.ready_to_ask(question)?;
+        if let Some(kept) = self.begin_step(call).await? {
+            return Ok(kept);
+        }
+        let answer = self.ask(question, ask).await?;
+        self.end_step(&answer, false).await?;
+        Ok(answer)
     }
 
     /// What a check of the guest's SQL needs ahead; it ends with [`State::checked`].

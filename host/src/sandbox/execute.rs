@@ -3,9 +3,11 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
-use super::limits::Stop;
+use super::limits::{Meter, Stop};
+use super::outside::is_outside;
 use super::state::{Answer, Fault, State, values};
-use super::talk::{Level, cut};
+use super::steps::Call;
+use super::talk::{Events, Level, cut};
 use super::wit::{execute, types};
 use crate::database::{Failure, Session, Value};
 use crate::guard::statement::Class;
@@ -33,9 +35,9 @@ impl execute::Host for State {
 }
 
 /// A statement that may run, with what is sent ahead of it and behind it.
-struct Admitted {
+pub(super) struct Admitted {
     class: Class,
-    sql: String,
+    pub(super) sql: String,
     params: Vec<Value>,
     ahead: String,
     behind: String,
@@ -66,14 +68,41 @@ impl Admitted {
 impl State {
     async fn execute_statement(&mut self, sql: String, params: Vec<types::Value>) -> Answer<u64> {
         self.ready_to_write()?;
+        let params = values(params);
+        let call = Call::changing("execute", &sql, &(&sql, &params));
+        if let Some(rows) = self.begin_step(call).await? {
+            return Ok(rows);
+        }
         let statement = self.admitted(sql, params).await?;
-        let rows = statement.run(&self.session).await;
-        self.counted(&statement, rows)
+        let rows = match is_outside(&statement.class) {
+            Some(change) => Ok(self.run_outside(&statement, change).await?),
+            None => statement.run(&self.session).await,
+        };
+        let rows = self.counted(&statement, rows)?;
+        self.end_step(&rows, statement.class != Class::Query)
+            .await?;
+        Ok(rows)
+    }
+
+    /// Each is a step of its own, and only what is done now is told.
+    async fn execute_one_by_one(&mut self, steps: Vec<execute::Step>) -> Answer<Vec<u64>> {
+        let total = steps.len() as u64;
+        let mut affected = Vec::new();
+        for execute::Step { sql, params, note } in steps {
+            affected.push(self.execute_statement(sql, params).await?);
+            if !self.was_repeated() {
+                tell(&mut self.meter, &*self.events, &note, affected.len(), total)?;
+            }
+        }
+        Ok(affected)
     }
 
     /// Sends as many at once as can be judged without knowing what the ones before have done.
     async fn execute_steps(&mut self, steps: Vec<execute::Step>) -> Answer<Vec<u64>> {
         self.ready_to_write()?;
+        if self.stepping.is_some() {
+            return self.execute_one_by_one(steps).await;
+        }
         let total = steps.len() as u64;
         let mut affected = Vec::new();
         let mut waiting = Vec::new();
@@ -83,19 +112,23 @@ impl State {
                 let sent = std::mem::take(&mut waiting);
                 self.send(sent, total, &mut affected).await?;
             }
-            waiting.push((self.admitted(sql, params).await?, note));
+            waiting.push((self.admitted(sql, values(params)).await?, note));
         }
         self.send(waiting, total, &mut affected).await?;
         Ok(affected)
     }
 
-    async fn admitted(&mut self, sql: String, params: Vec<types::Value>) -> Answer<Admitted> {
+    async fn admitted(&mut self, sql: String, params: Vec<Value>) -> Answer<Admitted> {
         let class = self.admit(&sql).await?;
+        let (ahead, behind) = match is_outside(&class) {
+            Some(_) => Default::default(),
+            None => (self.ahead(&class).await?, self.acting.behind(&class)),
+        };
         Ok(Admitted {
-            ahead: self.ahead(&class).await?,
             confined: self.acting.is_confined(),
-            behind: self.acting.behind(&class),
-            params: values(params),
+            ahead,
+            behind,
+            params,
             class,
             sql,
         })
@@ -136,17 +169,23 @@ impl State {
             if failed {
                 break;
             }
-            if !note.is_empty() {
-                let noted = self.meter.add_log(note.len());
-                noted.map_err(|error| Fault::Stop(Stop::Failed(error)))?;
-                self.events.log(Level::Info, cut(note));
-            }
             let done = affected.len() + answers.len();
-            self.events.progress(done as u64, total);
+            tell(&mut self.meter, &*self.events, note, done, total)?;
         }
         for ((statement, _), answer) in statements.iter().zip(answers) {
             affected.push(self.counted(statement, answer)?);
         }
         Ok(())
     }
+}
+
+/// Tells that a statement of several is done.
+fn tell(meter: &mut Meter, events: &dyn Events, note: &str, done: usize, total: u64) -> Answer<()> {
+    if !note.is_empty() {
+        let noted = meter.add_log(note.len());
+        noted.map_err(|error| Fault::Stop(Stop::Failed(error)))?;
+        events.log(Level::Info, cut(note));
+    }
+    events.progress(done as u64, total);
+    Ok(())
 }

@@ -4,12 +4,14 @@
 //! socket, no environment. One file an imported interface.
 
 mod actor;
+mod batches;
 mod bulk;
 mod checks;
 mod commands;
 mod engine;
 mod execute;
 mod limits;
+mod outside;
 mod owners;
 mod query;
 mod remember;
@@ -17,6 +19,7 @@ mod run;
 mod settings;
 mod standing;
 mod state;
+mod steps;
 mod talk;
 mod walls;
 
@@ -24,12 +27,13 @@ pub use actor::Left;
 pub use engine::{Compiler, Prepared};
 pub use limits::took_too_long;
 pub use run::{Ended, Job, Verdict, run};
+pub use steps::{Broken, Steps, Told};
 pub use talk::{Events, Level};
 
 /// What wasmtime generates from `wit/`; its docs are those of the interface.
 #[allow(missing_docs, clippy::all)]
 mod bindings {
-    use crate::sandbox::{bulk, query};
+    use crate::sandbox::{batches, bulk, query};
 
     wasmtime::component::bindgen!({
         path: "../wit",
@@ -39,6 +43,7 @@ mod bindings {
         with: {
             "wasmigrate:migration/query.rows": query::OpenRows,
             "wasmigrate:migration/bulk.copy-in": bulk::OpenCopy,
+            "wasmigrate:migration/batches.ranges": batches::OpenRanges,
         },
     });
 }

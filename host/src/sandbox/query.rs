@@ -3,11 +3,13 @@
 use wasmtime::component::Resource;
 
 use super::state::{Answer, Fault, State, values};
+use super::steps::{self, Call};
 use super::wit::{query, types};
-use crate::database::{Batch, Column, Data, Reading, Rows, Var};
+use crate::database::{Batch, Column, Data, Reading, Rows, Value, Var};
 use crate::guard::statement::Class;
 
 /// Rows that a guest has open.
+#[derive(Default)]
 pub struct OpenRows {
     rows: Rows,
     sql: String,
@@ -55,7 +57,41 @@ impl State {
         params: Vec<types::Value>,
     ) -> Answer<Resource<OpenRows>> {
         self.ready()?;
-        let class = self.admit(&sql).await?;
+        let params = values(params);
+        let rows = match self.stepping {
+            Some(_) => self.read_rows(&sql, &params).await?,
+            None => self.opened(&sql, &params).await?.0,
+        };
+        let open = OpenRows { rows, sql };
+        self.table
+            .push(open)
+            .map_err(|error| Fault::handles(&error, self.meter.limits()))
+    }
+
+    /// Reads the whole result, which the journal keeps.
+    async fn read_rows(&mut self, sql: &str, params: &[Value]) -> Answer<Rows> {
+        let call = Call::changing("query", sql, &(sql, params));
+        if let Some(batches) = self.begin_step::<Vec<Batch>>(call).await? {
+            return Ok(Rows::read(batches));
+        }
+        let (mut rows, class) = self.opened(sql, params).await?;
+        let mut batches = Vec::new();
+        let mut bytes = 0;
+        while let Some(batch) = self.next_of(&mut rows, sql).await? {
+            bytes += batch.weight();
+            batches.push(batch);
+            // what is more than the journal takes is not read to its end
+            if bytes > steps::MOST_BYTES {
+                break;
+            }
+        }
+        self.end_step(&batches, class != Class::Query).await?;
+        Ok(Rows::read(batches))
+    }
+
+    /// Opens the result of a statement, if it may run.
+    pub(super) async fn opened(&mut self, sql: &str, params: &[Value]) -> Answer<(Rows, Class)> {
+        let class = self.admit(sql).await?;
         let reading = match class {
             Class::Query => Reading::Cursor,
             _ => Reading::Buffered,
@@ -64,41 +100,39 @@ impl State {
             self.ready_to_write()?;
         }
         let ahead = self.ahead(&class).await?;
-        let params = values(params);
-        let opened = self.session.query(&sql, &params, reading);
+        let opened = self.session.query(sql, params, reading);
         let rows = self.session.between(&ahead, opened, "").await;
-        let rows = rows.map_err(|failure| self.fault(&sql, failure))?;
-        self.pin_behind(&sql, &class).await?;
+        let rows = rows.map_err(|failure| self.fault(sql, failure))?;
+        self.pin_behind(sql, &class).await?;
         self.rows_affected = self.rows_affected.saturating_add(rows.affected());
-        let open = OpenRows { rows, sql };
-        self.table
-            .push(open)
-            .map_err(|error| Fault::handles(&error, self.meter.limits()))
+        Ok((rows, class))
     }
 
     async fn next_batch(&mut self, rows: &Resource<OpenRows>) -> Answer<Option<types::Batch>> {
         self.ready()?;
-        let (mut ahead, mut behind) = (String::new(), String::new());
-        // a function in the target list runs as whoever is current at the FETCH
-        if self.table.get(rows).is_ok_and(|open| open.rows.on_server()) {
-            (ahead, behind) = self.around_rows().await?;
+        let open = self.table.get_mut(rows).map(std::mem::take);
+        let mut open = open.map_err(|error| Fault::handles(&error, self.meter.limits()))?;
+        let batch = self.next_of(&mut open.rows, &open.sql).await;
+        if let Ok(place) = self.table.get_mut(rows) {
+            *place = open;
         }
-        let open = match self.table.get_mut(rows) {
-            Ok(open) => open,
-            Err(error) => return Err(Fault::handles(&error, self.meter.limits())),
-        };
-        let next = self.session.next(&mut open.rows);
-        let batch = match self.session.between(&ahead, next, &behind).await {
-            Ok(batch) => batch,
-            Err(failure) => {
-                let sql = open.sql.clone();
-                return Err(self.fault(&sql, failure));
-            }
-        };
+        let batch = batch?;
         if let Some(batch) = &batch {
             self.meter.add_rows(batch.length).map_err(Fault::limit)?;
         }
         Ok(batch.map(types::Batch::from))
+    }
+
+    /// The next batch of a result.
+    pub(super) async fn next_of(&mut self, rows: &mut Rows, sql: &str) -> Answer<Option<Batch>> {
+        let (mut ahead, mut behind) = (String::new(), String::new());
+        // a function in the target list runs as whoever is current at the FETCH
+        if rows.on_server() {
+            (ahead, behind) = self.around_rows().await?;
+        }
+        let next = self.session.next(rows);
+        let batch = self.session.between(&ahead, next, &behind).await;
+        batch.map_err(|failure| self.fault(sql, failure))
     }
 }
 

@@ -44,6 +44,9 @@ impl State {
         let replaced = self.remembered.get(&key).map(|old| key.len() + old.len());
         self.remembered_bytes = self.remembered_bytes + added - replaced.unwrap_or(0);
         self.remembered.insert(key, text);
+        if let Some(stepping) = &mut self.stepping {
+            stepping.remembers = true;
+        }
         if self.remembered_bytes > MOST_BYTES {
             return Err(Fault::unsupported(
                 what,

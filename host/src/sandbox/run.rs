@@ -1,15 +1,15 @@
 //! One run of one function of a guest, from a fresh instance to a verdict.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use wasmtime::{Store, Trap, UpdateDeadline};
+use wasmtime::{CallHook, Store, Trap, UpdateDeadline};
 
 use super::actor::Left;
 use super::bulk::unfinished;
 use super::engine::Prepared;
 use super::limits::{Stop, exceeded};
-use super::state::State;
+use super::state::{Fault, State};
+use super::steps::Steps;
 use super::talk::{Events, cut};
 use crate::database::Session;
 use crate::error::{Code, Error};
@@ -17,7 +17,8 @@ use crate::finding::Finding;
 use crate::guard::Held;
 use crate::guard::record::Record;
 use crate::limits::{Limits, size};
-use crate::migration::{Mode, Phase, Settings};
+use crate::migration::{Mode, Phase, Remembered, Settings};
+use crate::points;
 
 /// What is to be run.
 pub struct Job {
@@ -32,11 +33,13 @@ pub struct Job {
     /// The operator's choices, with the defaults filled in.
     pub settings: Settings,
     /// What an earlier `up` remembered.
-    pub remembered: BTreeMap<String, String>,
+    pub remembered: Remembered,
     /// The name of the run role, if one is made.
     pub role: String,
     /// The statements that pin the session's settings, after whatever may have changed them.
     pub pins: String,
+    /// Keeps the steps, in stepwise mode; none where the transaction is open already and is all.
+    pub steps: Option<Box<dyn Steps>>,
     /// Hears what happens meanwhile.
     pub events: Arc<dyn Events>,
 }
@@ -63,7 +66,7 @@ pub struct Ended {
     /// How many rows its statements affected.
     pub rows_affected: u64,
     /// What is remembered now.
-    pub remembered: BTreeMap<String, String>,
+    pub remembered: Remembered,
     /// What is to be put right before the transaction commits.
     pub left: Left,
     /// What was needed, where that was to be found out.
@@ -80,6 +83,11 @@ pub async fn run(prepared: &Prepared, mut session: Session, job: Job) -> Ended {
     store.limiter(|state| &mut state.meter);
     store.call_hook(|mut store, hook| {
         store.data_mut().meter.hook(hook);
+        match hook {
+            CallHook::CallingHost => points::reached("before a call"),
+            CallHook::ReturningFromHost => points::reached("after a call"),
+            _ => {}
+        }
         Ok(())
     });
     // every tick the host gets a turn, so that a signal is heard even while a guest computes
@@ -90,8 +98,14 @@ pub async fn run(prepared: &Prepared, mut session: Session, job: Job) -> Ended {
     store.set_epoch_deadline(1);
     store.set_hostcall_fuel(usize::try_from(limits.call_bytes).unwrap_or(usize::MAX));
 
-    let returned = call(&mut store, prepared, phase).await;
+    let mut returned = call(&mut store, prepared, phase).await;
     let mut state = store.into_data();
+    if matches!(returned, Ok(Ok(()))) && state.ready().is_ok() {
+        match state.end_batch().await {
+            Err(Fault::Stop(stop)) => returned = Err(stop.into()),
+            answer => drop(state.answer(answer)),
+        }
+    }
     let verdict = verdict(&mut state, returned);
     Ended {
         session: state.session,
@@ -99,7 +113,7 @@ pub async fn run(prepared: &Prepared, mut session: Session, job: Job) -> Ended {
         findings: state.findings,
         rows_affected: state.rows_affected,
         remembered: state.remembered,
-        left: state.acting.left(),
+        left: state.acting.end(),
         recorded: state.guard.recorded(),
     }
 }

@@ -1,13 +1,67 @@
 //! Indexes and foreign keys that a guest describes: how the database stands to them.
 
 use super::state::{Answer, State};
+use super::steps::Call;
 use super::wit::checks;
 use crate::database::{
-    Expected, ForeignKeySpec, IndexKey, IndexSpec, Lookup, Session, Standing, Target, label,
+    Expected, ExtensionInfo, ForeignKeySpec, IndexKey, IndexSpec, Lookup, Session, Standing,
+    Target, label, quoted,
 };
 use crate::finding::Finding;
 
 impl State {
+    /// How the indexes stand, asked once.
+    pub(super) async fn indexes_looked_at(&mut self, specs: &[IndexSpec]) -> Answer<Vec<Standing>> {
+        self.ready()?;
+        let call = Call::asking("index-standings", "the check of indexes", &specs);
+        if let Some(kept) = self.begin_step(call).await? {
+            return Ok(kept);
+        }
+        let standings = self.index_states(specs, Expected::Absent).await?;
+        self.end_step(&standings, false).await?;
+        Ok(standings)
+    }
+
+    /// Requires that each index stands as it is wanted.
+    pub(super) async fn indexes_required(&mut self, specs: &[IndexSpec]) -> Answer<()> {
+        self.ready()?;
+        let call = Call::asking("require-indexes", "the check of indexes", &specs);
+        if self.begin_step::<()>(call).await?.is_some() {
+            return Ok(());
+        }
+        let standings = self.index_states(specs, Expected::Present).await?;
+        self.indexes_stand(specs, standings)?;
+        self.end_step(&(), false).await
+    }
+
+    /// How a foreign key stands, asked once.
+    pub(super) async fn foreign_key_looked_at(
+        &mut self,
+        spec: &ForeignKeySpec,
+    ) -> Answer<Standing> {
+        self.ready()?;
+        let call = Call::asking("foreign-key-standing", &spec.name, spec);
+        if let Some(kept) = self.begin_step(call).await? {
+            return Ok(kept);
+        }
+        let standing = self.foreign_key_state(spec, Expected::Absent).await?;
+        self.end_step(&standing, false).await?;
+        Ok(standing)
+    }
+
+    /// Requires that a foreign key stands as it is wanted.
+    pub(super) async fn foreign_key_required(&mut self, spec: &ForeignKeySpec) -> Answer<()> {
+        self.ready()?;
+        let call = Call::asking("require-foreign-key", &spec.name, spec);
+        if self.begin_step::<()>(call).await?.is_some() {
+            return Ok(());
+        }
+        let standing = self.foreign_key_state(spec, Expected::Present).await?;
+        let (name, wanted) = (quoted(&spec.name), spec.to_string());
+        self.stands("foreign-key", &name, &wanted, standing)?;
+        self.end_step(&(), false).await
+    }
+
     pub(super) async fn index_states(
         &mut self,
         specs: &[IndexSpec],
@@ -81,7 +135,7 @@ impl State {
         };
         let (subject, expected) = (subject.to_owned(), expected.to_owned());
         self.find(Finding {
-            kind,
+            kind: kind.into(),
             subject,
             expected,
             seen,
@@ -97,6 +151,15 @@ impl From<Standing> for checks::Standing {
             Standing::Equal => checks::Standing::Equal,
             Standing::Invalid => checks::Standing::Invalid,
             Standing::Different(difference) => checks::Standing::Different(difference),
+        }
+    }
+}
+
+impl From<ExtensionInfo> for checks::ExtensionInfo {
+    fn from(info: ExtensionInfo) -> Self {
+        checks::ExtensionInfo {
+            schema: info.schema,
+            version: info.version,
         }
     }
 }

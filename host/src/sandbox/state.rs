@@ -1,6 +1,5 @@
 //! The host's side of one run of a guest: what it may use, and whether the run is already lost.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use wasmtime::component::{ResourceTable, ResourceTableError};
@@ -8,6 +7,7 @@ use wasmtime::component::{ResourceTable, ResourceTableError};
 use super::actor::Acting;
 use super::limits::{Meter, Stop, exceeded};
 use super::run::Job;
+use super::steps::Stepping;
 use super::talk::Events;
 use super::wit::types;
 use crate::database::{CopyIn, Failure, Rows, Session, Value};
@@ -15,7 +15,7 @@ use crate::error::{Code, Error};
 use crate::finding::Finding;
 use crate::guard::Guard;
 use crate::limits::Limits;
-use crate::migration::{Mode, Phase, Settings};
+use crate::migration::{Mode, Phase, Remembered, Settings};
 
 /// The host's side of one run of a guest.
 pub struct State {
@@ -27,7 +27,7 @@ pub struct State {
     pub(super) guard: Guard,
     pub(super) acting: Acting,
     pub(super) settings: Settings,
-    pub(super) remembered: BTreeMap<String, String>,
+    pub(super) remembered: Remembered,
     /// The bytes of what this run itself remembered.
     pub(super) remembered_bytes: usize,
     pub(super) events: Arc<dyn Events>,
@@ -37,6 +37,8 @@ pub struct State {
     pub(super) copy: Option<CopyIn>,
     /// Rows that were dropped while a bulk write was open, when the server could not be told.
     pub(super) dropped: Vec<Rows>,
+    /// Where the run stands among its steps, in stepwise mode.
+    pub(super) stepping: Option<Stepping>,
     poison: Option<Error>,
 }
 
@@ -78,6 +80,7 @@ impl State {
             panic: None,
             copy: None,
             dropped: Vec::new(),
+            stepping: job.steps.map(Stepping::new),
             poison: None,
         }
     }

@@ -39,14 +39,18 @@ impl log::Host for State {
             log::Level::Info => Level::Info,
             log::Level::Warn => Level::Warn,
         };
-        self.events.log(level, cut(&message));
+        if !self.repeats() {
+            self.events.log(level, cut(&message));
+        }
         Ok(())
     }
 }
 
 impl progress::Host for State {
     async fn progress(&mut self, done: u64, total: u64) -> wasmtime::Result<()> {
-        self.events.progress(done, total);
+        if !self.repeats() {
+            self.events.progress(done, total);
+        }
         Ok(())
     }
 }

@@ -152,8 +152,17 @@ impl State {
                 if change.outside_transaction && self.mode == Mode::Transactional =>
             {
                 let what = format!("failed to run `{}`", excerpt(sql));
-                let why =
-                    "the server runs it outside a transaction only, and the mode is transactional";
+                let why = "the server runs it outside a transaction only: it needs stepwise mode \
+                    (--mode stepwise, where the manifest's `modes` has it)";
+                Err(Fault::unsupported(what, why))
+            }
+            Class::Change(change)
+                if change.outside_transaction
+                    && self.stepping.as_ref().is_some_and(|one| one.in_batch) =>
+            {
+                let what = format!("failed to run `{}`", excerpt(sql));
+                let why = "the server runs it outside a transaction only, and a range of `batches` is one: \
+                    run it before or behind them";
                 Err(Fault::unsupported(what, why))
             }
             _ => Ok(class),
@@ -250,7 +259,7 @@ impl State {
     fn found(&mut self, subject: &str, expected: &str, seen: &str) {
         let clean = |text: &str| cut(text).replace('\0', "\u{fffd}");
         self.findings.push(Finding {
-            kind: "grant",
+            kind: "grant".into(),
             subject: clean(subject),
             expected: clean(expected),
             seen: clean(seen),

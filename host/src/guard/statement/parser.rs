@@ -45,6 +45,16 @@ pub fn with_tree(
     Ok(judge(&statements, query))
 }
 
+/// Parses a text and asks something of its statements, both on the parser's thread.
+pub fn ask<T: Send + 'static>(
+    sql: &str,
+    question: impl FnOnce(&[RawStmt]) -> T + Send + 'static,
+) -> Result<T, Denial> {
+    check(sql)?;
+    let text = sql.to_owned();
+    on_thread(move || Ok(question(&parse(&text)?)))
+}
+
 /// The query of CREATE TABLE AS, SELECT INTO, CREATE VIEW and CREATE MATERIALIZED VIEW as a statement of its own.
 fn inner_query(statement: &RawStmt) -> Option<String> {
     let query = match statement.stmt.as_ref()?.node.as_ref()? {

@@ -1,0 +1,378 @@
+//! Stepwise mode: a phase of a migration in steps, each committed with its row in the journal. Whatever stops it,
+//! the next attempt runs the guest again and goes on where the journal ends.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Instant;
+
+use super::Ran;
+use super::pins::{begin, pins, session_pins};
+use super::settle::{Closing, End, Unsettled, catalog_changed, unexplained};
+use super::transaction::{ATTEMPTS, FIRST_PAUSE, Failed, blamed, millis, ran};
+use super::workplace::Workplace;
+use crate::database::history::Kept;
+use crate::database::journal::{self, Reached, Step};
+use crate::database::{Failure, Session, runs};
+use crate::error::{Code, Error, Result};
+use crate::guard::grants::Grants;
+use crate::migration::{Migration, Mode, Phase, Remembered};
+use crate::points;
+use crate::sandbox::{Broken, Ended, Left, Prepared, Steps, Told, Verdict};
+
+/// How far a run has come, as the one who keeps its steps has seen.
+#[derive(Debug, Default)]
+struct Progress {
+    /// How many steps this runner has committed.
+    committed: AtomicI64,
+    /// Whether the database was changed, by this runner or an earlier one.
+    changed: AtomicBool,
+}
+
+/// Keeps the steps of one attempt.
+struct Keeper {
+    lock: Arc<Session>,
+    run: i64,
+    phase: Phase,
+    grants: Grants,
+    begin: String,
+    pins: String,
+    outside: String,
+    reached: Reached,
+    page: VecDeque<journal::Kept>,
+    progress: Arc<Progress>,
+}
+
+impl Workplace<'_> {
+    /// Runs `up` or `down` in steps and writes the history at its end. A lost connection and contention are met with
+    /// new attempts, each of which goes on where the one before has stopped.
+    pub async fn step_through(
+        &mut self,
+        migration: &Migration,
+        prepared: &Prepared,
+        phase: Phase,
+        run: i64,
+        kept: &Kept,
+    ) -> Result<(Ran, Remembered)> {
+        self.observer
+            .started(migration, phase, self.place.0, self.place.1);
+        let progress = Arc::new(Progress::default());
+        let stepped = self.attempts(migration, prepared, phase, run, kept, &progress);
+        let stepped = stepped.await;
+        let changed = progress.changed.load(Ordering::Relaxed);
+        stepped.map_err(|error| match changed {
+            true => half_way(migration, phase, error),
+            false => error,
+        })
+    }
+
+    async fn attempts(
+        &mut self,
+        migration: &Migration,
+        prepared: &Prepared,
+        phase: Phase,
+        run: i64,
+        kept: &Kept,
+        progress: &Arc<Progress>,
+    ) -> Result<(Ran, Remembered)> {
+        let mut pause = FIRST_PAUSE;
+        let mut attempt = 1;
+        let mut committed = 0;
+        loop {
+            let started = Instant::now();
+            let tried = self
+                .attempt_steps(migration, prepared, phase, run, kept, progress, started)
+                .await;
+            let error = match tried {
+                Ok(done) => return Ok(done),
+                Err(Failed::Final(error)) => return Err(error),
+                Err(Failed::Contention(error)) => error,
+            };
+            // what gets on, however slowly, is not given up
+            let now = progress.committed.load(Ordering::Relaxed);
+            if now > committed {
+                (attempt, pause, committed) = (1, FIRST_PAUSE, now);
+            }
+            if attempt == ATTEMPTS {
+                return Err(
+                    error.hint("run again when the database is less busy, or raise --lock-timeout")
+                );
+            }
+            attempt += 1;
+            self.back_off(&error, &mut pause).await?;
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one call, from the loop above")]
+    async fn attempt_steps(
+        &mut self,
+        migration: &Migration,
+        prepared: &Prepared,
+        phase: Phase,
+        run: i64,
+        kept: &Kept,
+        progress: &Arc<Progress>,
+        started: Instant,
+    ) -> Result<(Ran, Remembered), Failed> {
+        let grants = migration.manifest.grants.of(phase).clone();
+        if self.work.is_none() {
+            self.reconnect().await.map_err(Failed::Contention)?;
+        }
+        let ledger = self.ledger().map_err(Failed::Final)?;
+        // the run's row, and the journal's table
+        ledger.settled().await.map_err(Failed::Final)?;
+        let lock = ledger.shared();
+        let reached = journal::reached(&lock, run).await;
+        let reached = reached.map_err(|failure| Failed::Final(unreadable(failure)))?;
+        progress
+            .changed
+            .fetch_or(reached.changed, Ordering::Relaxed);
+        let pins = pins(self.lock_timeout);
+        let keeper = Keeper {
+            lock,
+            run,
+            phase,
+            grants: grants.clone(),
+            begin: begin(&pins),
+            outside: session_pins(self.outside_timeout),
+            pins,
+            reached,
+            page: VecDeque::new(),
+            progress: Arc::clone(progress),
+        };
+        let mut job = self.job(migration, phase, Some(run), kept);
+        job.mode = Mode::Stepwise;
+        job.steps = Some(Box::new(keeper));
+        let (mut ended, blockers) = self.run_guest(prepared, job).await?;
+        let findings = std::mem::take(&mut ended.findings);
+        match std::mem::replace(&mut ended.verdict, Verdict::Done) {
+            Verdict::Done => {
+                self.record(run, phase, &findings).map_err(Failed::Final)?;
+                let took_ms = millis(started);
+                let rows_affected = ended.rows_affected;
+                self.close_steps(migration, phase, run, took_ms, &grants, ended)
+                    .await
+                    .map(|remembered| {
+                        let ran = Ran {
+                            took_ms,
+                            ..ran(migration, phase, started, rows_affected, findings)
+                        };
+                        (ran, remembered)
+                    })
+            }
+            Verdict::Failed(error) => {
+                drop(ended.session);
+                let _ = self.record(run, phase, &findings);
+                Err(match error.code() {
+                    // what was committed is in the journal, and what was not is rolled back
+                    Code::DatabaseLost => Failed::Contention(error),
+                    _ => Failed::Final(error),
+                })
+            }
+            Verdict::Contention(error) => {
+                let error = blamed(error, &blockers);
+                Err(self.give_back(ended.session, error).await)
+            }
+        }
+    }
+
+    /// The last transaction: the history row, and the end of the run.
+    async fn close_steps(
+        &mut self,
+        migration: &Migration,
+        phase: Phase,
+        run: i64,
+        took_ms: u64,
+        grants: &Grants,
+        ended: Ended,
+    ) -> Result<Remembered, Failed> {
+        let pins = pins(self.lock_timeout);
+        if let Err(failure) = ended.session.batch(&begin(&pins)).await {
+            return Err(self
+                .refused(ended.session, failure, "failed to begin the last step")
+                .await);
+        }
+        let end = End {
+            migration,
+            phase,
+            run,
+            mode: Mode::Stepwise,
+            closes: Some(run),
+            took_ms,
+            grants,
+            findings: &[],
+        };
+        self.settle(end, ended).await
+    }
+}
+
+/// What the operator is told of a run of which steps are committed.
+fn half_way(migration: &Migration, phase: Phase, error: Error) -> Error {
+    let (version, name) = (migration.version(), migration.name());
+    let what = format!("failed to finish {phase} of {version} {name}: it stopped half-way");
+    let why = format!("{}: {}", error.code().name(), error.message());
+    let failed = error
+        .causes()
+        .iter()
+        .fold(Error::new(Code::HalfWay, what).cause(why), Error::cause);
+    let failed = match error.server_report() {
+        Some(report) => failed.server(report.clone()),
+        None => failed,
+    };
+    let go_on = match phase {
+        Phase::Up => {
+            "`wasmigrate up` goes on where it stopped, `wasmigrate down` undoes what it has done"
+        }
+        Phase::Down | Phase::Verify => "`wasmigrate down` goes on where it stopped",
+    };
+    let failed = failed.stopped_by(error.code());
+    failed.hint(match error.hint_text() {
+        Some(hint) => format!("{hint}; {go_on}"),
+        None => go_on.to_owned(),
+    })
+}
+
+fn unreadable(failure: Failure) -> Error {
+    failure.error(Code::Internal, "failed to read the journal")
+}
+
+/// What a refusal of the journal's own statements means.
+fn broken(failure: Failure, what: &str) -> Broken {
+    match failure {
+        Failure::Server(refusal) if refusal.is_contention() => Broken::Contention(
+            Error::new(Code::ContentionGivenUp, what)
+                .cause(&refusal.message)
+                .server(refusal.report()),
+        ),
+        Failure::Server(refusal) if refusal.sqlstate == "23505" => Broken::Failed(
+            Error::new(Code::JournalDivergent, what)
+                .cause("another runner has written the same step")
+                .hint("end the other wasmigrate that works on this database, and run again"),
+        ),
+        failure => Broken::Failed(failure.error(Code::Internal, what)),
+    }
+}
+
+impl Steps for Keeper {
+    fn last(&self) -> i64 {
+        self.reached.last
+    }
+
+    fn kept(&mut self, ordinal: i64) -> Told<'_, Option<journal::Kept>> {
+        Box::pin(async move {
+            if ordinal > self.reached.last {
+                return Ok(None);
+            }
+            if self.page.is_empty() {
+                let page = journal::page(&self.lock, self.run, ordinal).await;
+                let page = page.map_err(|failure| Broken::Failed(unreadable(failure)))?;
+                self.page = page.into();
+            }
+            match self.page.pop_front() {
+                Some(kept) if kept.ordinal == ordinal => Ok(Some(kept)),
+                _ => {
+                    let what = format!("failed to read the journal: step {ordinal} is missing");
+                    let error = Error::new(Code::JournalDivergent, what);
+                    Err(Broken::Failed(error.hint(
+                        "the schema wasmigrate belongs to wasmigrate alone; restore its tables from a backup",
+                    )))
+                }
+            }
+        })
+    }
+
+    fn begin<'a>(&'a mut self, session: &'a Session, step: Option<&'a Step>) -> Told<'a, ()> {
+        Box::pin(async move {
+            let written = async {
+                match step {
+                    Some(step) => journal::begin(session, self.run, step).await,
+                    None => Ok(()),
+                }
+            };
+            let (begun, written) = tokio::join!(biased; session.batch(&self.begin), written);
+            points::reached("after a step is begun");
+            begun
+                .and(written)
+                .map_err(|failure| broken(failure, "failed to begin a step"))
+        })
+    }
+
+    fn done<'a>(
+        &'a mut self,
+        session: &'a Session,
+        step: &'a Step,
+        answer: &'a [u8],
+    ) -> Told<'a, ()> {
+        Box::pin(async move {
+            let written = journal::end(session, self.run, step, answer).await;
+            points::reached("after a step of a batch is kept");
+            written.map_err(|failure| broken(failure, "failed to keep a step"))
+        })
+    }
+
+    fn commit<'a>(
+        &'a mut self,
+        session: &'a Session,
+        left: Left,
+        done: Option<(&'a Step, &'a [u8])>,
+        remembered: Option<&'a Remembered>,
+    ) -> Told<'a, ()> {
+        Box::pin(async move {
+            let record = async {
+                if let Some((step, answer)) = done {
+                    journal::end(session, self.run, step, answer).await?;
+                }
+                match remembered {
+                    Some(remembered) => runs::remember(session, self.run, remembered).await,
+                    None => Ok(()),
+                }
+            };
+            let closing = Closing {
+                lock: &self.lock,
+                pins: &self.pins,
+                grants: &self.grants,
+                phase: self.phase,
+            };
+            let settled = closing.settle(session, &left, record).await;
+            settled.map_err(|unsettled| match unsettled {
+                Unsettled::Refused(failure, what) => refused(failure, what),
+                Unsettled::Failed(error) => Broken::Failed(error),
+                Unsettled::Changed(changes) => Broken::Unexplained(
+                    catalog_changed(&changes, self.phase),
+                    unexplained(&changes, self.phase),
+                ),
+            })?;
+            points::reached("before a step is committed");
+            let committed = session.batch("COMMIT").await;
+            points::reached("after a step is committed");
+            committed.map_err(|failure| refused(failure, "failed to commit a step"))?;
+            self.progress.committed.fetch_add(1, Ordering::Relaxed);
+            // a step that is only begun runs next, and may leave something
+            let changed = done.is_none_or(|(step, _)| step.changes);
+            self.progress.changed.fetch_or(changed, Ordering::Relaxed);
+            Ok(())
+        })
+    }
+
+    fn take_back<'a>(&'a mut self, session: &'a Session, ordinal: i64) -> Told<'a, ()> {
+        Box::pin(async move {
+            points::reached("before a step is taken back");
+            let taken = journal::take_back(session, self.run, ordinal).await;
+            taken.map_err(|failure| broken(failure, "failed to take a step back"))
+        })
+    }
+
+    fn outside(&self) -> &str {
+        &self.outside
+    }
+}
+
+/// What a refusal at the end of a step means.
+fn refused(failure: Failure, what: &str) -> Broken {
+    match failure {
+        Failure::Server(refusal) if !refusal.is_contention() => {
+            Broken::Failed(Failure::Server(refusal).error(Code::StatementFailed, what))
+        }
+        failure => broken(failure, what),
+    }
+}

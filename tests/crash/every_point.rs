@@ -1,0 +1,97 @@
+//! White Cross's migrations and the backfill, killed and cut off at their points, in both modes, up and down.
+
+use std::path::Path;
+use std::sync::LazyLock;
+
+use crate::harness::{Case, How, chosen};
+use crate::support::{self, Database};
+
+/// The four and the fifth.
+fn folder() -> &'static Path {
+    static FOLDER: LazyLock<std::path::PathBuf> = LazyLock::new(|| {
+        support::build(
+            "crash",
+            &[
+                "migrations-wasm/add-medication-log-foreign-key",
+                "migrations-wasm/add-missing-critical-indexes",
+                "migrations-wasm/add-user-security-indexes",
+                "migrations-wasm/add-fulltext-search-indexes",
+                "migrations-wasm/normalize-medication-names",
+            ],
+        )
+    });
+    &FOLDER
+}
+
+fn tried(before: &Database, args: &[&str], seed: u64) {
+    let case = Case {
+        before,
+        folder: folder(),
+        args,
+    };
+    let (points, undisturbed) = case.undisturbed();
+    let chosen = chosen(points.len(), seed);
+    let mut stopped = 0;
+    for point in &chosen {
+        for how in [How::Kill, How::Cut] {
+            let (was_there, left) = case.disturbed(*point, how);
+            stopped += usize::from(was_there);
+            let name = &points[point - 1];
+            assert_eq!(
+                left, undisturbed,
+                "{args:?} after {how:?} at point {point}, {name}"
+            );
+        }
+    }
+    println!(
+        "{args:?}: {} of {} points, stopped {stopped} times, killed or cut off",
+        chosen.len(),
+        points.len()
+    );
+    assert!(stopped >= chosen.len(), "too few points were reached");
+}
+
+fn applied(mode: &str) -> Database {
+    let database = Database::white_cross(60, 5);
+    let up = database
+        .command(folder(), &["up", "-q", "--mode", mode])
+        .status();
+    assert!(up.unwrap().success());
+    database
+}
+
+#[test]
+fn stepwise_up_goes_on_from_every_point() {
+    tried(
+        &Database::white_cross(60, 5),
+        &["up", "--mode", "stepwise"],
+        1,
+    );
+}
+
+#[test]
+fn stepwise_down_goes_on_from_every_point() {
+    tried(
+        &applied("stepwise"),
+        &["down", "--all", "--mode", "stepwise"],
+        2,
+    );
+}
+
+#[test]
+fn transactional_up_begins_again_from_every_point() {
+    tried(
+        &Database::white_cross(60, 5),
+        &["up", "--mode", "transactional"],
+        3,
+    );
+}
+
+#[test]
+fn transactional_down_begins_again_from_every_point() {
+    tried(
+        &applied("transactional"),
+        &["down", "--all", "--mode", "transactional"],
+        4,
+    );
+}
