@@ -176,6 +176,13 @@ impl Range {
     }
 }
 
+impl From<raw::Pace> for Batches {
+    /// From the interface's own form, for names that are known only when the migration runs.
+    fn from(pace: raw::Pace) -> Self {
+        Self(pace)
+    }
+}
+
 fn millis(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }

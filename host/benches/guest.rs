@@ -104,6 +104,7 @@ impl Bench {
             remembered: BTreeMap::new(),
             role: "wasmigrate_run_bench".to_owned(),
             pins: "SET LOCAL search_path = pg_catalog, pg_temp".to_owned(),
+            steps: None,
             events: Arc::new(Silent),
         };
         let ended = sandbox::run(&self.prepared, session, job).await;

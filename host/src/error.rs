@@ -188,6 +188,8 @@ codes! {
         "The login may not do what wasmigrate itself needs, such as creating its schema. Grant CREATE on the database to it.";
     DatabaseReadOnly "database-read-only" 8
         "The database takes no writes: it is a standby, or default_transaction_read_only is on for it or for the login. Point DATABASE_URL at the primary, or turn the setting off.";
+    ConnectionPooled "connection-pooled" 8
+        "Between wasmigrate and the server is a pooler that hands each transaction to another session, such as PgBouncer with pool_mode = transaction: no lock could be held over it, and settings would reach others. Point DATABASE_URL at the server itself, or at a pool with pool_mode = session.";
     ServerTooOld "server-too-old" 8
         "wasmigrate runs on PostgreSQL 14 and newer.";
     LockNotAvailable "lock-not-available" 8

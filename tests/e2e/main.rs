@@ -8,6 +8,7 @@
 
 mod approval;
 mod attacks;
+mod batches;
 mod bulk;
 mod checks;
 mod commands;
@@ -39,6 +40,7 @@ mod role;
 mod rows;
 mod settings;
 mod steps;
+mod stepwise;
 mod support;
 mod types;
 mod values;

@@ -358,7 +358,13 @@ impl Steps for Keeper {
         Box::pin(async move {
             points::reached("before a step is taken back");
             let taken = journal::take_back(session, self.run, ordinal).await;
-            taken.map_err(|failure| broken(failure, "failed to take a step back"))
+            taken.map_err(|failure| broken(failure, "failed to take a step back"))?;
+            let reached = journal::reached(&self.lock, self.run).await;
+            let reached = reached.map_err(|failure| Broken::Failed(unreadable(failure)))?;
+            self.progress
+                .changed
+                .store(reached.changed, Ordering::Relaxed);
+            Ok(())
         })
     }
 

@@ -72,7 +72,8 @@ impl<'a> Workplace<'a> {
         };
         let work = workplace.work.as_ref().ok_or_else(given_up)?;
         let both = async { tokio::try_join!(settle_in(work), locked(lock, patience)) };
-        let (backend, lock) = workplace.signals.unless(both).await??;
+        let (backend, (lock, served_by)) = workplace.signals.unless(both).await??;
+        locks::refuse_pooled(&lock, &served_by, &backend).await?;
         workplace.backend = backend;
         workplace.ledger = Some(Ledger::open(lock));
         workplace.take_fence().await?;
@@ -254,22 +255,24 @@ async fn settle_in(work: &Session) -> Result<Backend> {
     backend.map_err(failed)
 }
 
-/// A session that holds the run lock.
+/// A session that holds the run lock, and what serves it.
 async fn locked(
     opening: JoinHandle<Result<Connection>>,
     patience: Patience<'_>,
-) -> Result<Session> {
+) -> Result<(Session, Backend)> {
     let lock = Session::new(opening.await.map_err(|_| given_up())??);
     // events may be lost with a crash of the server's machine; the history is on the work session
     // and a lock on wasmigrate's own tables ends the run: that of its own guest would never go away
     let sql = format!(
         "{PATIENT}; SET search_path = pg_catalog, pg_temp; SET synchronous_commit = off; SET lock_timeout = '10s'"
     );
-    lock.batch(&sql)
-        .await
-        .map_err(|failure| failure.error(Code::Internal, "failed to prepare the lock session"))?;
+    let (set, served_by) = tokio::join!(biased; lock.batch(&sql), locks::backend(&lock));
+    let failed =
+        |failure: Failure| failure.error(Code::Internal, "failed to prepare the lock session");
+    set.map_err(failed)?;
+    let served_by = served_by.map_err(failed)?;
     locks::acquire(&lock, patience).await?;
-    Ok(lock)
+    Ok((lock, served_by))
 }
 
 /// The session is gone, because an earlier step failed.

@@ -125,7 +125,7 @@ mod tests {
         assert!(powers(&["types"]).iter().all(|power| !power.can));
         let all = powers(INTERFACES);
         assert_eq!(all.iter().filter(|power| !power.can).count(), 1);
-        assert_eq!(all[1].by, WRITING);
+        assert_eq!(all[2].by, WRITING);
     }
 
     #[test]

@@ -136,19 +136,16 @@ impl State {
 
     async fn look_at_table(&mut self, pace: &batches::Pace, what: &str) -> Answer<Begun> {
         let columns: Vec<String> = pace.key.iter().map(|column| quoted(column)).collect();
-        let texts: Vec<String> = columns
-            .iter()
-            .map(|column| format!("{column}::text"))
-            .collect();
-        let falling: Vec<String> = columns
-            .iter()
-            .map(|column| format!("{column} DESC"))
-            .collect();
-        let table = qualified(&pace.table.schema, &pace.table.name);
+        let listed = |column: &dyn Fn(&str) -> String| {
+            let listed: Vec<String> = columns.iter().map(|name| column(name)).collect();
+            listed.join(", ")
+        };
+        // qualified, since a bare name is that of a result's column first, which is text
         let sql = format!(
-            "SELECT {} FROM {table} ORDER BY {} LIMIT 1",
-            texts.join(", "),
-            falling.join(", ")
+            "SELECT {} FROM {} AS w ORDER BY {} LIMIT 1",
+            listed(&|name| format!("w.{name}::text")),
+            qualified(&pace.table.schema, &pace.table.name),
+            listed(&|name| format!("w.{name} DESC")),
         );
         // the grants first: what a table without a key is told would tell of it
         let end = self.one_row(&sql, &[]).await?;
@@ -289,7 +286,10 @@ impl State {
 /// The query for the last key of the next range, and how many rows that has.
 fn range_sql(pace: &batches::Pace, has_after: bool, size: u32) -> String {
     let count = pace.key.len();
-    let names: Vec<String> = pace.key.iter().map(|column| quoted(column)).collect();
+    // qualified, since a bare name in ORDER BY is that of a result's column first
+    let names: Vec<String> = (pace.key.iter())
+        .map(|column| format!("k.{}", quoted(column)))
+        .collect();
     let list = names.join(", ");
     let places = |from: usize| {
         let places: Vec<String> = (from..from + count)
@@ -311,9 +311,9 @@ fn range_sql(pace: &batches::Pace, has_after: bool, size: u32) -> String {
     let texts: Vec<String> = inner.iter().map(|name| format!("{name}::text")).collect();
     let table = qualified(&pace.table.schema, &pace.table.name);
     format!(
-        "SELECT {}, n::text FROM (SELECT {inner}, row_number() OVER (ORDER BY {inner}) AS n \
-           FROM (SELECT {} FROM {table} WHERE {after}ROW({list}) <= ROW({end}) ORDER BY {list} LIMIT {size}) AS w) AS r \
-         ORDER BY n DESC LIMIT 1",
+        "SELECT {}, r.n::text FROM (SELECT {inner}, row_number() OVER (ORDER BY {inner}) AS n \
+           FROM (SELECT {} FROM {table} AS k WHERE {after}ROW({list}) <= ROW({end}) ORDER BY {list} LIMIT {size}) AS w) AS r \
+         ORDER BY r.n DESC LIMIT 1",
         texts.join(", "),
         named.join(", "),
         inner = inner.join(", "),
@@ -361,10 +361,11 @@ mod tests {
         };
         assert_eq!(
             range_sql(&pace, true, 10),
-            "SELECT c0::text, c1::text, n::text FROM (SELECT c0, c1, row_number() OVER (ORDER BY c0, c1) AS n \
-             FROM (SELECT \"a\" AS c0, \"b\" AS c1 FROM \"s\".\"t\" WHERE ROW(\"a\", \"b\") > ROW($1, $2) \
-             AND ROW(\"a\", \"b\") <= ROW($3, $4) ORDER BY \"a\", \"b\" LIMIT 10) AS w) AS r \
-             ORDER BY n DESC LIMIT 1"
+            "SELECT c0::text, c1::text, r.n::text FROM (SELECT c0, c1, row_number() OVER (ORDER BY c0, c1) AS n \
+             FROM (SELECT k.\"a\" AS c0, k.\"b\" AS c1 FROM \"s\".\"t\" AS k \
+             WHERE ROW(k.\"a\", k.\"b\") > ROW($1, $2) AND ROW(k.\"a\", k.\"b\") <= ROW($3, $4) \
+             ORDER BY k.\"a\", k.\"b\" LIMIT 10) AS w) AS r \
+             ORDER BY r.n DESC LIMIT 1"
         );
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::hint::black_box;
 
-use wasmigrate_sdk::bindings::wasmigrate::migration::query as raw;
+use wasmigrate_sdk::bindings::wasmigrate::migration::types::Relation;
+use wasmigrate_sdk::bindings::wasmigrate::migration::{batches as raw_batches, query as raw};
 use wasmigrate_sdk::prelude::*;
 use wasmigrate_sdk::{Error, Step, Value, execute_all};
 
@@ -74,6 +75,28 @@ impl Open {
                 answers.say(lines);
             }
             "drop" => drop(self.rows.remove(args.text(0)?)),
+            // a schema, a table, the key with commas between, the rows of a range, and a statement with a place for
+            // the filter
+            "batches" => {
+                let pace = raw_batches::Pace {
+                    table: Relation {
+                        schema: args.text(0)?.to_owned(),
+                        name: args.text(1)?.to_owned(),
+                    },
+                    key: args.text(2)?.split(',').map(str::to_owned).collect(),
+                    size: args.text(3)?.parse().unwrap_or(1),
+                    target_ms: 0,
+                    pause_ms: 0,
+                };
+                let mut ranges = Vec::new();
+                Batches::from(pace).each(|range| {
+                    let sql = args.text(4)?.replace("{filter}", &range.filter("t", 1));
+                    let affected = execute(sql, &range.params())?;
+                    ranges.push(format!("{affected} of {}", range.rows()));
+                    Ok(())
+                })?;
+                ranges.into_iter().for_each(|range| answers.say(range));
+            }
             "many-parameters" => {
                 let count: usize = args.text(0)?.parse()?;
                 let places: Vec<_> = (1..=count).map(|n| format!("(${n}::text)")).collect();
