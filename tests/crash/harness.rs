@@ -179,10 +179,14 @@ pub fn signal(child: &Child, name: &str) {
     assert!(sent.unwrap().success());
 }
 
-/// Which of so many points are tried: all, or a sample that a seed fixes.
+/// Which of so many points are tried: all, or a sample of the size CRASH_POINTS that a seed fixes.
 pub fn chosen(count: usize, seed: u64) -> Vec<usize> {
-    const SAMPLE: usize = 8;
-    if std::env::var("CRASH_POINTS").is_ok_and(|wanted| wanted == "all") || count <= SAMPLE {
+    let wanted = std::env::var("CRASH_POINTS").unwrap_or_default();
+    let sample = match &wanted[..] {
+        "all" => count,
+        wanted => wanted.parse().unwrap_or(5),
+    };
+    if count <= sample {
         return (1..=count).collect();
     }
     // the numbers of a linear congruential generator (Knuth's MMIX)
@@ -193,7 +197,7 @@ pub fn chosen(count: usize, seed: u64) -> Vec<usize> {
             .wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(state >> 33).unwrap() % count + 1
     };
-    let mut points: Vec<usize> = (0..SAMPLE).map(|_| next()).collect();
+    let mut points: Vec<usize> = (0..sample).map(|_| next()).collect();
     points.sort_unstable();
     points.dedup();
     points

@@ -1,8 +1,8 @@
 //! A binary that stops at each point of a run: killed there, or with its connection cut there, it is run again, and
 //! what it leaves must be what an undisturbed run leaves.
 //!
-//! `cargo test --features wasmigrate/stopping-points --test crash`; a seeded sample of the points, and all of them
-//! where CRASH_POINTS=all.
+//! `cargo test --features wasmigrate/stopping-points --test crash`; a seeded sample of the points, of the size
+//! CRASH_POINTS, and all of them where that is `all`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -108,6 +108,8 @@ impl Open {
             "recall" => answers.say(format!("{:?}", recall(args.text(0)?)?)),
             "setting" => answers.say(setting(args.text(0)?)?),
             "log" => info!("{}", args.text(0)?),
+            "progress" => progress(1, 2),
+            "mode" => answers.say(format!("{:?}", mode())),
             "fail" => bail!("{}", args.text(0)?),
             // the text of the failure is made here: it may be larger than a script should hold
             "fail-huge" => bail!("{}", "x".repeat(args.text(0)?.parse()?)),
