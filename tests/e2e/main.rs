@@ -6,6 +6,7 @@
     clippy::print_stdout
 )]
 
+mod analysis;
 mod approval;
 mod attacks;
 mod batches;

@@ -7,7 +7,7 @@ use crate::probe::{Script, VERSION, answers, folder};
 use crate::support::{Database, Ended, only, white_cross};
 
 /// The probe with just these grants in each phase, beside what it needs for itself.
-fn granted(lines: &[&str]) -> TempDir {
+pub fn granted(lines: &[&str]) -> TempDir {
     let copy = only(folder(), &[VERSION]);
     change_manifest(&file_of(copy.path(), VERSION), |manifest| {
         let (head, _) = manifest.split_once("[grants]").unwrap();

@@ -66,6 +66,11 @@ impl Refusal {
 }
 
 impl Failure {
+    /// Whether the server refused for want of a privilege.
+    pub fn is_privilege(&self) -> bool {
+        matches!(self, Failure::Server(refusal) if refusal.sqlstate == "42501")
+    }
+
     /// An error that the operator sees, for a request that the host made for itself.
     pub fn error(self, code: Code, message: impl Into<String>) -> Error {
         match self {

@@ -94,6 +94,10 @@ pub struct Privileges {
 pub struct Role {
     name: String,
     absent: Vec<String>,
+    /// Whether it may hold the procedure in which a statement is analysed.
+    pub(super) may_probe: bool,
+    /// Whether making that procedure may fire an event trigger.
+    pub(super) meets_events: bool,
 }
 
 impl Role {
@@ -153,11 +157,13 @@ impl Session {
             return Ok(Entered::Unavailable(why));
         }
         let grants = script::grants(privileges, &lookup, name).map_err(Failure::Unusable)?;
-        let create = script::create(name, !lookup.superuser, self.server());
+        let create = script::create(name, &lookup, self.server());
         self.batch(&format!("{create}{grants}")).await?;
         Ok(Entered::Role(Role {
             name: name.to_owned(),
             absent: lookup.absent(privileges),
+            may_probe: lookup.may_probe(),
+            meets_events: lookup.events,
         }))
     }
 
@@ -175,6 +181,14 @@ impl Session {
         }
         role.absent = lookup.absent(privileges);
         Ok(())
+    }
+
+    /// Lets the role find what is in these schemas: call it as the host.
+    pub async fn let_find(&self, role: &Role, schemas: &BTreeSet<&str>) -> Result<(), Failure> {
+        let schemas: Vec<_> = schemas.iter().map(|schema| super::quoted(schema)).collect();
+        let (schemas, role) = (schemas.join(", "), super::quoted(&role.name));
+        self.batch(&format!("GRANT USAGE ON SCHEMA {schemas} TO {role}"))
+            .await
     }
 
     /// Makes the open transaction read-only, for good: without the query that follows, the first statement

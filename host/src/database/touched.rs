@@ -22,6 +22,7 @@ use tokio_postgres::types::ToSql;
 
 use super::failure::Failure;
 use super::qualified;
+use super::role::Actor;
 use super::session::Session;
 use crate::touched::Touched;
 use plain::{Known, Objects, Plain, Probe};
@@ -53,6 +54,9 @@ const BACK: &str = "ROLLBACK TO SAVEPOINT wasmigrate_aside; RELEASE SAVEPOINT wa
 const OPEN_TEMPORARY: &str = "CREATE PROCEDURE pg_temp.wasmigrate_open() LANGUAGE sql BEGIN ATOMIC END; \
     DROP PROCEDURE pg_temp.wasmigrate_open()";
 
+/// The look-up itself is the host's.
+const AS_LOGIN: &str = "SET LOCAL ROLE NONE";
+
 /// How many arguments a procedure has at most. Source: PostgreSQL, `FUNC_MAX_ARGS`.
 const MOST_ARGUMENTS: usize = 100;
 
@@ -65,29 +69,65 @@ impl Session {
     }
 
     /// The types of a statement's parameters, as SQL writes them. The server parses the statement, and refuses
-    /// two in one text; it does not run it. It needs an open transaction, which is then as before. A text without a `$`
-    /// has no parameter, and the server is not asked.
-    pub async fn parameter_types(&self, sql: &str) -> Result<Vec<String>, Failure> {
+    /// two in one text; it does not run it, but for what checks the literals of somebody's types, which so runs as the
+    /// actor. It needs an open transaction in which the login is the current role, which is then as before. A text
+    /// without a `$` has no parameter, and the server is not asked.
+    pub async fn parameter_types(
+        &self,
+        sql: &str,
+        actor: Actor<'_>,
+    ) -> Result<Vec<String>, Failure> {
         if !sql.contains('$') {
             return Ok(Vec::new());
         }
-        // to parse a literal of somebody's type is to run what checks it, which must leave nothing
-        let client = &self.connection().client;
-        let (open, statement, back) =
-            tokio::join!(biased; self.batch(ASIDE), client.prepare(sql), self.batch(BACK));
-        let statement = statement?;
-        open?;
-        back?;
+        let statement = self.parse(sql, actor).await?;
         let name = |r#type: &tokio_postgres::types::Type| qualified(r#type.schema(), r#type.name());
         Ok(statement.params().iter().map(name).collect())
     }
 
+    async fn parse(&self, sql: &str, actor: Actor<'_>) -> Result<Statement, Failure> {
+        let client = &self.connection().client;
+        let ahead = format!("{ASIDE}; {}", actor.sql());
+        let (open, statement, back) =
+            tokio::join!(biased; self.batch(&ahead), client.prepare(sql), self.batch(BACK));
+        let statement = statement?;
+        open?;
+        back?;
+        Ok(statement)
+    }
+
     /// What a query or a statement that changes rows touches, with parameters of these types (see
-    /// [`Session::parameter_types`]). Nothing is run.
+    /// [`Session::parameter_types`]). Nothing is run, but for what checks literals.
     ///
-    /// It needs an open read-write transaction, the pinned `search_path = pg_catalog, pg_temp`, and the
-    /// privilege TEMPORARY on the database. Whatever the outcome, the transaction is as before.
-    pub async fn touches(&self, sql: &str, types: &[String]) -> Result<Touched, Failure> {
+    /// It needs an open read-write transaction in which the login is the current role, the pinned
+    /// `search_path = pg_catalog, pg_temp`, and the privilege TEMPORARY on the database. Whatever the outcome, the
+    /// transaction is as before.
+    pub async fn touches(
+        &self,
+        sql: &str,
+        types: &[String],
+        actor: Actor<'_>,
+    ) -> Result<Touched, Failure> {
+        if let Actor::Run(role) = actor {
+            if role.may_probe {
+                match self.touches_as(sql, types, actor).await {
+                    Err(failure) if role.meets_events && failure.is_privilege() => {}
+                    done => return done,
+                }
+            }
+            // what its literals run, the role has run, and was allowed to, before the login does
+            self.parse(sql, actor).await?;
+            return self.touches_as(sql, types, Actor::Host).await;
+        }
+        self.touches_as(sql, types, actor).await
+    }
+
+    async fn touches_as(
+        &self,
+        sql: &str,
+        types: &[String],
+        actor: Actor<'_>,
+    ) -> Result<Touched, Failure> {
         let replaced;
         let (body, types) = if types.len() > MOST_ARGUMENTS {
             replaced = parameters::replace(sql, types).ok_or_else(|| {
@@ -112,7 +152,8 @@ impl Session {
         );
         opened?;
         let lookup = lookup?;
-        let seen = self.aside(Some(&probe), &lookup, &[]).await;
+        let probe = Some((probe.as_str(), actor));
+        let seen = self.aside(probe, &lookup, &[]).await;
         let seen: Probe = seen.map_err(|failure| placed(failure, &head))?;
         if let Some(plain) = seen.plain()
             && let Some(answer) = self.answer(plain).await?
@@ -120,8 +161,23 @@ impl Session {
             return answer.read();
         }
         let lookup = self.lookup(&self.lookups().touched, sql::touched).await?;
-        let found: answer::Answer = self.aside(Some(&probe), &lookup, &[]).await?;
+        let found: answer::Answer = self.aside(probe, &lookup, &[None]).await?;
         found.read()
+    }
+
+    /// What the query of a materialized view touches, as the server has stored it; none where there is no such view.
+    pub async fn touched_by_view(
+        &self,
+        schema: &str,
+        name: &str,
+    ) -> Result<Option<Touched>, Failure> {
+        let lookup = self.lookup(&self.lookups().touched, sql::touched).await?;
+        let view = qualified(schema, name);
+        let found: answer::Answer = self.aside(None, &lookup, &[Some(&view)]).await?;
+        match found.trees {
+            Some(_) => found.read().map(Some),
+            None => Ok(None),
+        }
     }
 
     /// What a plain statement touches, if that can be told so. Names that the session has not met are asked for.
@@ -137,7 +193,9 @@ impl Session {
             let lookup = self
                 .lookup(&self.lookups().names, sql::short::names)
                 .await?;
-            let more = self.aside(None, &lookup, &[&functions, &types]).await?;
+            let more = self
+                .aside(None, &lookup, &[Some(&functions), Some(&types)])
+                .await?;
             known().add(more);
         }
         let objects = match plain.objects() {
@@ -145,8 +203,8 @@ impl Session {
                 let lookup = self
                     .lookup(&self.lookups().objects, sql::short::objects)
                     .await?;
-                self.aside(None, &lookup, &[&operators, &classes, &oids])
-                    .await?
+                let params = [Some(&*operators), Some(&*classes), Some(&*oids)];
+                self.aside(None, &lookup, &params).await?
             }
             None => Objects::default(),
         };
@@ -166,17 +224,22 @@ impl Session {
     /// Makes the probe, where there is one, and looks up, in one round trip of which nothing stays.
     async fn aside<T: DeserializeOwned>(
         &self,
-        probe: Option<&str>,
+        probe: Option<(&str, Actor<'_>)>,
         lookup: &Statement,
-        params: &[&str],
+        params: &[Option<&str>],
     ) -> Result<T, Failure> {
         let client = &self.connection().client;
+        let (ahead, behind) = match probe {
+            None | Some((_, Actor::Host)) => (ASIDE.to_owned(), ""),
+            Some((_, actor)) => (format!("{ASIDE}; {}", actor.sql()), AS_LOGIN),
+        };
         let make = async {
-            match probe {
-                // by the extended protocol, which refuses a text that ends the body and goes on
-                Some(probe) => client.execute_typed(probe, &[]).await.map(drop),
-                None => Ok(()),
-            }
+            let Some((probe, _)) = probe else {
+                return Ok(());
+            };
+            // by the extended protocol, which refuses a text that ends the body and goes on
+            let making = async { Ok(client.execute_typed(probe, &[]).await.map(drop)?) };
+            self.between("", making, behind).await
         };
         let params: Vec<&(dyn ToSql + Sync)> = params
             .iter()
@@ -185,7 +248,7 @@ impl Session {
         let look = client.query_opt(lookup, &params);
         // sent at once, answered in order
         let (open, made, row, back) =
-            tokio::join!(biased; self.batch(ASIDE), make, look, self.batch(BACK));
+            tokio::join!(biased; self.batch(&ahead), make, look, self.batch(BACK));
         if open.is_err() && made.is_ok() && probe.is_some() {
             // there was no transaction, so the procedure stayed
             let name = format!("DROP ROUTINE IF EXISTS pg_temp.{}", sql::PROBE);

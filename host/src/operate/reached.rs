@@ -2,6 +2,7 @@
 //! that is rolled back, and nothing is run.
 
 use crate::database::address::Address;
+use crate::database::role::Actor;
 use crate::database::{Failure, Session, qualified, quoted};
 use crate::error::{Code, Error, Result};
 use crate::guard::grants::name::Name;
@@ -65,7 +66,7 @@ async fn resolve(session: &Session, question: &Question) -> Result<Resolution, F
             };
             let table = qualified(schema.as_str(), name.as_str());
             let sql = format!("SELECT {columns} FROM {table}");
-            (session.touches(&sql, &[]).await?, Vec::new())
+            (session.touches(&sql, &[], Actor::Host).await?, Vec::new())
         }
     };
     let effects = session.effects(&writes).await?;

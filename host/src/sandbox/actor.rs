@@ -240,14 +240,23 @@ impl State {
 
     /// What the next statement needs ahead to run as the run role, which is made at the first call. Where
     /// none can be made, the login it is.
-    #[tracing::instrument(target = "wasmigrate::walls", level = "trace", skip_all)]
     pub(super) async fn as_run(&mut self) -> Answer<String> {
+        self.make_role().await.map_err(no_role)?;
+        Ok(match self.acting.role {
+            Made::Role(_) => self.acting.switch(Current::Run),
+            Made::NotYet | Made::Unavailable => self.acting.as_host(),
+        })
+    }
+
+    /// Makes the run role, or grants it what could not be granted before.
+    #[tracing::instrument(target = "wasmigrate::walls", level = "trace", skip_all)]
+    pub(super) async fn make_role(&mut self) -> Result<(), Failure> {
         if let Made::NotYet = self.acting.role {
             let host = self.acting.as_host();
             let (privileges, name) = (&self.acting.privileges, &self.acting.name);
             let entering = self.session.enter_role(privileges, name);
             let entered = self.session.between(&host, entering, "").await;
-            self.acting.role = match entered.map_err(no_role)? {
+            self.acting.role = match entered? {
                 Entered::Role(role) => Made::Role(role),
                 Entered::Unavailable(why) => {
                     self.events.unconfined(&why);
@@ -260,15 +269,19 @@ impl State {
             let host = self.acting.as_host();
             if let Made::Role(role) = &mut self.acting.role {
                 let extending = self.session.extend_role(role, &self.acting.privileges);
-                let extended = self.session.between(&host, extending, "").await;
-                extended.map_err(no_role)?;
+                self.session.between(&host, extending, "").await?;
             }
             self.acting.outdated = false;
         }
-        Ok(match self.acting.role {
-            Made::Role(_) => self.acting.switch(Current::Run),
-            Made::NotYet | Made::Unavailable => self.acting.as_host(),
-        })
+        Ok(())
+    }
+
+    /// The run role, if there is one.
+    pub(super) fn run_role(&self) -> Option<Role> {
+        match &self.acting.role {
+            Made::Role(role) => Some(role.clone()),
+            Made::NotYet | Made::Unavailable => None,
+        }
     }
 
     /// Asks the server a question of the host's own, as the login.
@@ -375,7 +388,7 @@ fn joined(first: String, then: &str) -> String {
 }
 
 /// The run role could not be made: no doing of the guest's.
-fn no_role(failure: Failure) -> Fault {
+pub(super) fn no_role(failure: Failure) -> Fault {
     let what = "failed to make the run's role";
     Fault::Stop(match failure {
         Failure::Server(refusal) if refusal.is_contention() => Stop::Contention(

@@ -45,8 +45,7 @@ impl State {
         if resolution == Resolution::default() {
             return Ok(());
         }
-        let judged = self.timed(|guard| guard.judge_resolved(sql, &resolution))?;
-        judged.map_err(|refusal| self.refused(sql, &refusal))
+        self.hold_resolved(sql, &resolution)
     }
 
     /// Whether a change of a table may be one of those that inherit from it too.
@@ -71,8 +70,7 @@ impl State {
             let asking = async |session: &Session| session.heirs(schema, table).await;
             let heirs = self.ask(sql, asking).await?;
             let resolution = self.timed(|guard| guard.inherited(sql, &touched.name, &heirs))?;
-            let judged = self.timed(|guard| guard.judge_resolved(sql, &resolution))?;
-            judged.map_err(|refusal| self.refused(sql, &refusal))?;
+            self.hold_resolved(sql, &resolution)?;
         }
         Ok(())
     }
@@ -89,12 +87,8 @@ impl State {
         let Some(view) = work.tables.first() else {
             return Ok(None);
         };
-        let asking =
-            async |session: &Session| match session.query_of_view(&view.schema, &view.table).await?
-            {
-                Some(query) => session.touches(&query, &[]).await.map(Some),
-                None => Ok(None),
-            };
+        let (schema, name) = (&view.schema, &view.table);
+        let asking = async |session: &Session| session.touched_by_view(schema, name).await;
         self.ask(sql, asking).await
     }
 

@@ -4,6 +4,7 @@
 //! socket, no environment. One file an imported interface.
 
 mod actor;
+mod analysis;
 mod batches;
 mod bulk;
 mod checks;

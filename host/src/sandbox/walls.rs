@@ -1,7 +1,9 @@
 //! What stands between a guest's statement and the server: the guard's judgement, and what a refusal says.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
+use super::analysis::Place;
 use super::state::{Answer, Fault, State, excerpt};
 use super::talk::cut;
 use super::wit::types;
@@ -34,38 +36,31 @@ impl State {
                 self.find_tables(sql).await?;
                 self.admit_set_off(sql, change).await?;
                 if change.kind == ChangeKind::Truncate {
-                    self.resolve(sql, sql, truncates(change)).await?;
+                    let writes = truncates(change);
+                    let asking = async |session: &Session| session.effects(&writes).await;
+                    let effects = self.ask(sql, asking).await?;
+                    self.hold_resolved(sql, &resolved(&Touched::default(), &effects))?;
                 }
                 if let Some(query) = &change.query {
-                    self.resolve(sql, query, Vec::new()).await?;
+                    self.resolve(sql, query, &Place::Within(BTreeSet::new()))
+                        .await?;
                 }
             }
             _ if self.guard.is_resolved(sql) => {}
-            _ => self.resolve(sql, sql, Vec::new()).await?,
+            _ => self.resolve(sql, sql, &Place::Statement).await?,
         }
         Ok(class)
     }
 
     /// Asks the server what a statement, or the query in it, touches and sets off, and holds that against the grants.
-    /// The writes are those of a command, which no look-up can take; of any other statement the server tells them.
-    async fn resolve(&mut self, sql: &str, query: &str, writes: Vec<Write>) -> Answer<()> {
-        let resolution = self.look_up(query, writes).await?;
-        let judged = self.timed(|guard| guard.judge_resolved(sql, &resolution))?;
-        judged.map_err(|refusal| self.refused(sql, &refusal))
+    async fn resolve(&mut self, sql: &str, query: &str, place: &Place<'_>) -> Answer<()> {
+        let resolution = self.look_up(query, place).await?;
+        self.hold_resolved(sql, &resolution)
     }
 
-    async fn look_up(&mut self, sql: &str, writes: Vec<Write>) -> Answer<Resolution> {
-        let asking = async |session: &Session| {
-            if !writes.is_empty() {
-                let effects = session.effects(&writes).await?;
-                return Ok(resolved(&Touched::default(), &effects));
-            }
-            let types = session.parameter_types(sql).await?;
-            let touched = session.touches(sql, &types).await?;
-            let effects = session.effects(&touched.writes()).await?;
-            Ok(resolved(&touched, &effects))
-        };
-        self.ask(sql, asking).await
+    pub(super) fn hold_resolved(&mut self, sql: &str, resolution: &Resolution) -> Answer<()> {
+        let judged = self.timed(|guard| guard.judge_resolved(sql, resolution))?;
+        judged.map_err(|refusal| self.refused(sql, &refusal))
     }
 
     /// Asks the server whose the indexes and statistics are that a command names, and holds that against the grants.
@@ -90,8 +85,7 @@ impl State {
                 None => {}
             }
         }
-        let judged = self.timed(|guard| guard.judge_resolved(sql, &resolution))?;
-        judged.map_err(|refusal| self.refused(sql, &refusal))
+        self.hold_resolved(sql, &resolution)
     }
 
     /// While needs are recorded, the catalog says what the text of this statement leaves open, as it is before
@@ -211,7 +205,8 @@ impl State {
                 (queries.iter().map(|(sql, _)| format!("EXISTS ({sql}\n)"))).collect();
             let sql = format!("SELECT {}", list.join(", "));
             let tables = queries.iter().map(|(_, table)| *table).collect();
-            let resolution = self.look_up(&sql, Vec::new()).await?;
+            let schemas = queries.iter().map(|(_, (schema, _))| *schema).collect();
+            let resolution = self.look_up(&sql, &Place::Within(schemas)).await?;
             let judged =
                 self.timed(|guard| guard.judge_resolved_expressions(&resolution, &tables))?;
             runs_code |= judged.map_err(|refusal| self.refused(&sql, &refusal))?;

@@ -11,6 +11,7 @@ mod wire;
 use std::sync::LazyLock;
 
 use wasmigrate::database::address::Address;
+use wasmigrate::database::role::Actor;
 use wasmigrate::database::{Failure, Session};
 use wasmigrate::embedded::{Embedded, Options};
 use wasmigrate::touched::{Columns, Effects, Function, Touched, Write};
@@ -54,8 +55,8 @@ fn major() -> u32 {
 }
 
 async fn touches(session: &Session, sql: &str) -> Result<Touched, Failure> {
-    let types = session.parameter_types(sql).await?;
-    session.touches(sql, &types).await
+    let types = session.parameter_types(sql, Actor::Host).await?;
+    session.touches(sql, &types, Actor::Host).await
 }
 
 fn columns(verb: &str, columns: &Columns) -> String {

@@ -1,6 +1,7 @@
 //! Each way on which a statement reaches something.
 
 use super::{in_transaction, lines, major, reaches, touches};
+use wasmigrate::database::role::Actor;
 use wasmigrate::database::{Failure, Session};
 
 #[test]
@@ -361,7 +362,7 @@ fn other_objects() {
 fn parameters_of_any_type_and_number() {
     in_transaction(async |session| {
         let sql = "SELECT id FROM s.logs WHERE m = $1 AND id = ANY ($2) AND v = $3 LIMIT $4";
-        let types = session.parameter_types(sql).await.unwrap();
+        let types = session.parameter_types(sql, Actor::Host).await.unwrap();
         assert_eq!(
             types,
             [
@@ -371,7 +372,7 @@ fn parameters_of_any_type_and_number() {
                 "\"pg_catalog\".\"int8\""
             ]
         );
-        let touched = session.touches(sql, &types).await.unwrap();
+        let touched = session.touches(sql, &types, Actor::Host).await.unwrap();
         assert!(
             lines(&touched).contains(&"r s.logs read(id,m,v)".to_owned()),
             "{touched:#?}"
@@ -405,16 +406,21 @@ fn a_refused_statement_leaves_the_transaction_as_it_was() {
             ("CREATE TABLE s.more (id integer)", "0A000"),
             ("DECLARE c CURSOR FOR SELECT 1", "0A000"),
         ] {
-            match session.touches(sql, &[]).await {
+            match session.touches(sql, &[], Actor::Host).await {
                 Err(Failure::Server(refusal)) => {
                     assert_eq!(refusal.sqlstate, state, "{sql}: {}", refusal.message)
                 }
                 other => panic!("{sql}: {other:?}"),
             }
         }
-        let two = session.touches("SELECT 1; SELECT 2", &[]).await;
+        let two = session
+            .touches("SELECT 1; SELECT 2", &[], Actor::Host)
+            .await;
         assert!(matches!(two, Err(Failure::Unusable(_))), "{two:?}");
-        let position = match session.touches("SELECT nothing FROM s.other", &[]).await {
+        let position = match session
+            .touches("SELECT nothing FROM s.other", &[], Actor::Host)
+            .await
+        {
             Err(Failure::Server(refusal)) => refusal.position,
             other => panic!("{other:?}"),
         };
@@ -431,7 +437,7 @@ fn a_refused_statement_leaves_the_transaction_as_it_was() {
 #[test]
 fn without_a_transaction_nothing_stays_either() {
     super::run(super::SERVER.url("postgres"), async |session| {
-        let refused = session.touches("SELECT 1", &[]).await;
+        let refused = session.touches("SELECT 1", &[], Actor::Host).await;
         assert!(matches!(refused, Err(Failure::Server(_))), "{refused:?}");
         nothing_stays(session).await;
     });

@@ -14,6 +14,15 @@ pub(super) struct Lookup {
     createrole: bool,
     /// From 16 on each membership says for itself.
     inherits: bool,
+    pub database: String,
+    /// Whether everybody may make what is temporary.
+    pub temporary: bool,
+    /// Whether the login may grant it.
+    pub may_temporary: bool,
+    /// Whether everybody may use the language of a probe.
+    sql: bool,
+    /// Whether there are event triggers.
+    pub events: bool,
     #[serde(default)]
     pub tables: Vec<Table>,
     #[serde(default)]
@@ -71,7 +80,11 @@ pub(super) fn sql(privileges: &Privileges) -> String {
     };
     let mut parts = vec![
         "'login', current_user, 'superuser', r.rolsuper, 'createrole', r.rolcreaterole, \
-         'inherits', r.rolinherit OR current_setting('server_version_num')::integer >= 160000"
+         'inherits', r.rolinherit OR current_setting('server_version_num')::integer >= 160000, \
+         'database', current_database(), 'temporary', has_database_privilege('public', current_database(), 'TEMPORARY'), \
+         'may_temporary', has_database_privilege(current_database(), 'TEMPORARY WITH GRANT OPTION'), \
+         'sql', has_language_privilege('public', 'sql', 'USAGE'), \
+         'events', EXISTS (SELECT FROM pg_event_trigger)"
             .to_owned(),
     ];
     if !privileges.tables.is_empty() {
@@ -222,6 +235,11 @@ impl Lookup {
             ));
         }
         None
+    }
+
+    /// Whether the role may make a temporary procedure.
+    pub fn may_probe(&self) -> bool {
+        self.sql && (self.temporary || self.may_temporary)
     }
 
     /// What the question named and the catalog does not have.

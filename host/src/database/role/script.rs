@@ -9,9 +9,11 @@ use crate::database::{label, qualified, quoted};
 
 /// Makes the role. It can't log in and is a member of nothing. A login that is no superuser must be made a
 /// member, to act as it, and *with* its privileges: DROP OWNED asks for them. They are no more than the
-/// login's own. Source: PostgreSQL, "GRANT", "GRANT on Roles"; the options are of 16.
-pub(super) fn create(name: &str, member: bool, server: u32) -> String {
+/// login's own. Where not everybody may make what is temporary, it may. Source: PostgreSQL, "GRANT", "GRANT on
+/// Roles"; the options are of 16.
+pub(super) fn create(name: &str, lookup: &Lookup, server: u32) -> String {
     let role = quoted(name);
+    let member = !lookup.superuser;
     let mut sql = format!("CREATE ROLE {role} NOLOGIN NOINHERIT; ");
     if member {
         let options = if server >= 16 {
@@ -20,6 +22,10 @@ pub(super) fn create(name: &str, member: bool, server: u32) -> String {
             ""
         };
         let _ = write!(sql, "GRANT {role} TO CURRENT_USER{options}; ");
+    }
+    if !lookup.temporary && lookup.may_temporary {
+        let database = quoted(&lookup.database);
+        let _ = write!(sql, "GRANT TEMPORARY ON DATABASE {database} TO {role}; ");
     }
     sql
 }
@@ -148,6 +154,7 @@ mod tests {
     fn lookup() -> Lookup {
         serde_json::from_value(serde_json::json!({
             "login": "app", "superuser": false, "createrole": true, "inherits": true,
+            "database": "d", "temporary": true, "may_temporary": false, "sql": true, "events": false,
             "tables": [
                 {"place": 0, "owner": "own", "may": true, "sequences": [
                     {"sql": "s.a_id_seq", "owner": "own", "may": true, "public": false}],

@@ -97,7 +97,7 @@ impl Session {
         let mut effects = self.all_effects(&work.tables).await?;
         let lookup = self.lookup(&self.lookups().commands, sql::commands).await?;
         let param = serde_json::json!(work).to_string();
-        let more: Vec<Function> = self.aside(None, &lookup, &[&param]).await?;
+        let more: Vec<Function> = self.aside(None, &lookup, &[Some(&param)]).await?;
         effects.functions.extend(more);
         Ok(effects)
     }
@@ -110,18 +110,12 @@ impl Session {
             .unwrap_or_default())
     }
 
-    /// The query of a materialized view, if there is one of that name.
-    pub async fn query_of_view(&self, schema: &str, name: &str) -> Result<Option<String>, Failure> {
-        let query = self.text(sql::QUERY_OF_VIEW, &[schema, name]).await?;
-        Ok(query.map(|query| query.trim_end_matches(';').to_owned()))
-    }
-
     async fn short(&self, writes: &[Write]) -> Result<Short, Failure> {
         let lookup = self
             .lookup(&self.lookups().plain_effects, sql::short::effects)
             .await?;
         let param = serde_json::json!(writes).to_string();
-        self.aside(None, &lookup, &[&param]).await
+        self.aside(None, &lookup, &[Some(&param)]).await
     }
 
     async fn all_effects(&self, writes: &[Write]) -> Result<Effects, Failure> {
@@ -130,7 +124,7 @@ impl Session {
             .lookup(&self.lookups().effects, || sql::effects(server))
             .await?;
         let param = serde_json::json!(writes).to_string();
-        let found: Answer = self.aside(None, &lookup, &[&param]).await?;
+        let found: Answer = self.aside(None, &lookup, &[Some(&param)]).await?;
         Ok(Effects {
             tables: found.tables.unwrap_or_default(),
             triggers: found.triggers.unwrap_or_default(),

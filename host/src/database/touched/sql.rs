@@ -11,7 +11,7 @@ mod commands;
 mod effects;
 pub(super) mod short;
 
-pub(super) use commands::{HEIRS, QUERY_OF_VIEW, commands, event_triggers};
+pub(super) use commands::{HEIRS, commands, event_triggers};
 pub(super) use effects::effects;
 
 use crate::guard::statement::OF_SEQUENCES;
@@ -129,12 +129,16 @@ fn other(class: &str, object: &str) -> String {
     )
 }
 
-/// Everything that the probe's statement names, by way of views too.
+/// Everything that the probe's statement names, by way of views too; or the query of the materialized view that the
+/// parameter names, where it is not null and there is no probe.
 pub(super) fn touched() -> String {
     format!(
         "WITH RECURSIVE tree (via, class, object, body) AS ( \
           SELECT 0::oid, 1255::oid, p.oid, p.prosqlbody::text FROM pg_proc p \
           WHERE p.proname = '{PROBE}' AND p.pronamespace = pg_my_temp_schema() \
+         UNION ALL \
+          SELECT 0::oid, 2618::oid, q.oid, q.ev_action::text FROM pg_class v JOIN pg_rewrite q ON q.ev_class = v.oid \
+          WHERE v.oid = to_regclass($1::text) AND v.relkind = 'm' AND q.rulename = '_RETURN' \
          UNION \
           SELECT r.ev_class, 2618::oid, r.oid, r.ev_action::text FROM tree t \
             CROSS JOIN LATERAL regexp_matches(t.body, ':relid (\\d+)', 'g') AS m (found) \

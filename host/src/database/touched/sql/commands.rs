@@ -84,8 +84,3 @@ pub(in super::super) const HEIRS: &str = "WITH RECURSIVE heir (rel) AS ( \
      UNION SELECT h.inhrelid FROM heir w JOIN pg_inherits h ON h.inhparent = w.rel) \
     SELECT json_agg(json_build_array(s.nspname, c.relname))::text FROM heir w JOIN pg_class c ON c.oid = w.rel \
       JOIN pg_namespace s ON s.oid = c.relnamespace WHERE NOT c.relispartition";
-
-/// The query of a materialized view, under the pinned search path, so that each name in it has its schema.
-pub(in super::super) const QUERY_OF_VIEW: &str = "SELECT pg_get_viewdef(c.oid) FROM pg_class c \
-    WHERE c.relkind = 'm' AND c.relname = $2 AND c.relnamespace = \
-      (SELECT n.oid FROM pg_namespace n WHERE n.nspname = $1)";
