@@ -100,6 +100,9 @@ pub struct Child {
     pub name: String,
     /// `pg_class.relkind`.
     pub kind: char,
+    /// Whether it is a partition, where that is told.
+    #[serde(default)]
+    pub partition: bool,
 }
 
 /// A function.

@@ -120,6 +120,65 @@ fn a_change_of_a_table_is_one_of_those_that_inherit_from_it() {
     run(&database, &all, up(&["ALTER TABLE public.p DROP COLUMN b"])).ok();
 }
 
+/// PostgreSQL drops them with it, without CASCADE.
+#[test]
+fn a_drop_of_a_table_is_one_of_its_partitions() {
+    let database = database(
+        "CREATE TABLE public.p (a int, b int) PARTITION BY LIST (a);
+         CREATE TABLE public.p1 PARTITION OF public.p FOR VALUES IN (1) PARTITION BY LIST (b);
+         CREATE TABLE public.p11 PARTITION OF public.p1 FOR VALUES IN (1);
+         CREATE TABLE public.p2 PARTITION OF public.p DEFAULT;
+         INSERT INTO public.p VALUES (1, 1), (2, 2); CREATE TABLE public.t (a int);",
+    );
+    let drops = |names: &[&str]| -> Vec<String> {
+        names
+            .iter()
+            .map(|name| format!("drop table public.{name}"))
+            .collect()
+    };
+    let run_with = |names: &[&str], script: Script, words: Option<&str>| {
+        let lines = drops(names);
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        match words {
+            Some(words) => denied(&database, &lines, script, "grant-denied", words),
+            None => run(&database, &lines, script).ok(),
+        }
+    };
+    let words = "drop table public.p11` (through partition of public.p)";
+    let refused = run_with(&["p", "p2"], up(&["DROP TABLE public.p"]), Some(words));
+    let hint = "add \"drop table public.p1\", \"drop table public.p11\" to `up`";
+    assert!(refused.stderr.contains(hint), "{refused:?}");
+    // of a table that has none nothing is asked; of another that is dropped with it, all
+    let words = "drop table public.p2";
+    let both = up(&["DROP TABLE public.t, public.p1, public.p"]);
+    run_with(&["t", "p", "p1", "p11"], both, Some(words));
+    run_with(&["t"], up(&["DROP TABLE public.t"]), None);
+    database.sql("DELETE FROM wasmigrate.migration");
+    let all = ["p", "p1", "p11", "p2"];
+    run_with(&all, up(&["DROP TABLE public.p"]), None);
+    assert_eq!(database.value("SELECT to_regclass('public.p11')"), "");
+}
+
+/// The partition is not there yet when the steps are given.
+#[test]
+fn a_drop_among_several_steps_finds_the_partitions_that_those_ahead_make() {
+    let database = database("CREATE TABLE public.p (a int) PARTITION BY LIST (a);");
+    let steps = Script::default().up(
+        "execute-all",
+        &[
+            "CREATE TABLE public.p1 PARTITION OF public.p DEFAULT",
+            "DROP TABLE public.p",
+        ],
+    );
+    let grants = [
+        "create table public.p1",
+        "alter public.p: attach-partition",
+        "drop table public.p",
+    ];
+    let words = "drop table public.p1";
+    denied(&database, &grants, steps, "grant-denied", words);
+}
+
 #[test]
 fn truncate_sets_off_the_triggers_of_children() {
     let database = database(

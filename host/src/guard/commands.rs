@@ -4,8 +4,11 @@
 use super::grants::name::Name;
 use super::grants::{Action, Grant, Kind, Need, Subject};
 use super::resolve::{Reached, Resolution};
-use super::statement::{Change, ChangeKind, Class, Demand, Denial, Role};
-use crate::touched::{EventTrigger, Verb, Work, Write};
+use super::statement::{Change, ChangeKind, Class, Demand, Denial, Role, escaped};
+use crate::touched::{Child, EventTrigger, Verb, Work, Write};
+
+/// How much of a name is shown.
+const MOST_SHOWN: usize = 300;
 
 /// Changes of a table that run nothing of what it is made of.
 const STILL: &[Action] = &[
@@ -91,29 +94,41 @@ pub fn work(demand: &Demand) -> Work {
     }
 }
 
-/// What a change of a table needs of those that inherit from it, given by schema and name: the server changes them
-/// too.
-pub fn inherited(demand: &Demand, parent: &Name, heirs: &[(String, String)]) -> Resolution {
+/// What a change of a table needs of those that inherit from it, which the server changes too, and what its drop needs
+/// of its partitions, which the server drops with it.
+pub fn inherited(demand: &Demand, parent: &Name, heirs: &[Child]) -> Resolution {
     let mut resolution = Resolution::default();
-    let changes = demand.needs.iter().filter_map(|need| match need {
-        Need::Grant(grant) => match &grant.subject {
-            Subject::Actions(table, actions) if table == parent => Some(actions),
-            _ => None,
-        },
-        _ => None,
-    });
-    for actions in changes {
-        for (schema, name) in heirs {
-            match Name::new(schema, name) {
+    for need in &demand.needs {
+        let Need::Grant(grant) = need else {
+            continue;
+        };
+        if grant.subject.name() != Some(parent) {
+            continue;
+        }
+        let (partitions, what) = match grant.kind {
+            Kind::Alter => (false, "what inherits from"),
+            Kind::DropTable => (true, "partition of"),
+            _ => continue,
+        };
+        let way = format!("{what} {parent}");
+        for heir in heirs.iter().filter(|heir| heir.partition == partitions) {
+            let name = match (grant.kind, heir.kind) {
+                (Kind::DropTable, 'f') => Err("no grant drops a foreign table"),
+                _ => Name::new(&heir.schema, &heir.name),
+            };
+            match name {
                 Ok(heir) => resolution.needs.push(Reached {
                     need: Need::Grant(Grant {
-                        kind: Kind::Alter,
-                        subject: Subject::Actions(heir, actions.clone()),
+                        kind: grant.kind,
+                        subject: match &grant.subject {
+                            Subject::Actions(_, actions) => Subject::Actions(heir, actions.clone()),
+                            _ => Subject::Name(heir),
+                        },
                     }),
-                    way: Some(format!("what inherits from {parent}")),
+                    way: Some(way.clone()),
                 }),
                 Err(why) => resolution.denied.push(Denial {
-                    what: format!("a change of a table that inherits from {parent}"),
+                    what: escaped(&format!("{} as {way}", heir.name), MOST_SHOWN),
                     why,
                     at: None,
                 }),
@@ -121,6 +136,12 @@ pub fn inherited(demand: &Demand, parent: &Name, heirs: &[(String, String)]) -> 
         }
     }
     resolution
+}
+
+/// Whether a command drops tables, and so their partitions.
+pub fn drops_tables(demand: &Demand) -> bool {
+    let drops = |need: &Need| matches!(need, Need::Grant(grant) if grant.kind == Kind::DropTable);
+    demand.needs.iter().any(drops)
 }
 
 /// Whether what is known of tables and event triggers holds no longer after a command.
@@ -285,6 +306,40 @@ mod tests {
             ("SELECT x::s.d FROM s.t", ""),
         ] {
             assert_eq!(shown(sql), expected, "{sql}");
+        }
+    }
+
+    #[test]
+    fn what_goes_for_a_table_goes_for_its_heirs_and_partitions() {
+        let heir = |name: &str, kind, partition| Child {
+            schema: "s".to_owned(),
+            name: name.to_owned(),
+            kind,
+            partition,
+        };
+        let heirs = [
+            heir("kid", 'r', false),
+            heir("part", 'r', true),
+            heir("far", 'f', true),
+        ];
+        let parent = Name::new("s", "t").unwrap();
+        for (sql, needs, denied) in [
+            (
+                "ALTER TABLE s.t DROP COLUMN x",
+                "alter s.kid: drop-column",
+                0,
+            ),
+            ("DROP TABLE s.t", "drop table s.part", 1),
+            ("DROP TABLE s.u", "", 0),
+            ("COMMENT ON TABLE s.t IS 'x'", "", 0),
+        ] {
+            let found = inherited(&required(sql), &parent, &heirs);
+            let shown: Vec<_> = found.needs.iter().map(|one| one.need.to_string()).collect();
+            assert_eq!(
+                (shown.join(", ").as_str(), found.denied.len()),
+                (needs, denied),
+                "{sql}"
+            );
         }
     }
 

@@ -11,7 +11,7 @@ use super::record::Record;
 use super::refusal::{Missing, Refusal};
 use super::resolve::{Reached, Resolution};
 use super::statement::{Change, ChangeKind, Class, Demand, Denial, required};
-use crate::touched::Work;
+use crate::touched::{Child, Work};
 
 #[cfg(all(feature = "without-statement-wall", not(debug_assertions)))]
 compile_error!(
@@ -103,14 +103,14 @@ impl Guard {
         commands::work(&self.demand(sql))
     }
 
-    /// What a change of a table needs of those that inherit from it.
-    pub fn inherited(
-        &mut self,
-        sql: &str,
-        parent: &Name,
-        heirs: &[(String, String)],
-    ) -> Resolution {
+    /// What a change of a table needs of those that inherit from it, and its drop of its partitions.
+    pub fn inherited(&mut self, sql: &str, parent: &Name, heirs: &[Child]) -> Resolution {
         commands::inherited(&self.demand(sql), parent, heirs)
+    }
+
+    /// Whether a command drops tables, and so their partitions.
+    pub fn drops_tables(&mut self, sql: &str) -> bool {
+        commands::drops_tables(&self.demand(sql))
     }
 
     /// Whether what is known of tables and event triggers holds no longer after a command.

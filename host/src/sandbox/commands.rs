@@ -48,21 +48,19 @@ impl State {
         self.hold_resolved(sql, &resolution)
     }
 
-    /// Whether a change of a table may be one of those that inherit from it too.
+    /// Whether a change of a table may be one of those that inherit from it too, and its drop one of its partitions.
     async fn admit_heirs(
         &mut self,
         sql: &str,
         change: &Change,
         surroundings: &Surroundings,
     ) -> Answer<()> {
-        if !matches!(change.kind, ChangeKind::AlterTable | ChangeKind::Rename) {
-            return Ok(());
-        }
-        for touched in change
-            .touched
-            .iter()
-            .filter(|one| one.role == Role::Altered)
-        {
+        let role = match change.kind {
+            ChangeKind::AlterTable | ChangeKind::Rename => Role::Altered,
+            ChangeKind::Drop if self.timed(|guard| guard.drops_tables(sql))? => Role::Dropped,
+            _ => return Ok(()),
+        };
+        for touched in change.touched.iter().filter(|one| one.role == role) {
             let (schema, table) = (touched.name.schema.as_str(), touched.name.name.as_str());
             if (surroundings.quiet).contains(&(schema.to_owned(), table.to_owned())) {
                 continue;

@@ -7,7 +7,8 @@ use super::{Session, sql};
 use crate::database::failure::Failure;
 use crate::guard::functions;
 use crate::touched::{
-    Effects, Function, Other, Rule, Sequence, Surroundings, Trigger, Work, Write, WrittenTable,
+    Child, Effects, Function, Other, Rule, Sequence, Surroundings, Trigger, Work, Write,
+    WrittenTable,
 };
 
 #[derive(Deserialize)]
@@ -102,8 +103,8 @@ impl Session {
         Ok(effects)
     }
 
-    /// The tables that inherit from one, at any depth, by schema and name; not its partitions, which are parts of it.
-    pub async fn heirs(&self, schema: &str, table: &str) -> Result<Vec<(String, String)>, Failure> {
+    /// The tables that inherit from one, at any depth.
+    pub async fn heirs(&self, schema: &str, table: &str) -> Result<Vec<Child>, Failure> {
         Ok(self
             .json(sql::HEIRS, &[schema, table])
             .await?

@@ -46,6 +46,7 @@ fn with_child(kind: char, access: Access) -> Touched {
         schema: "s".into(),
         name: "child".into(),
         kind,
+        partition: false,
     });
     touched
 }

@@ -77,10 +77,11 @@ pub(in super::super) fn commands() -> String {
     )
 }
 
-/// Those that inherit from a table, at any depth.
+/// Those that inherit from a table, at any depth, its partitions too.
 pub(in super::super) const HEIRS: &str = "WITH RECURSIVE heir (rel) AS ( \
       SELECT h.inhrelid FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhparent \
         JOIN pg_namespace s ON s.oid = c.relnamespace WHERE s.nspname = $1 AND c.relname = $2 \
      UNION SELECT h.inhrelid FROM heir w JOIN pg_inherits h ON h.inhparent = w.rel) \
-    SELECT json_agg(json_build_array(s.nspname, c.relname))::text FROM heir w JOIN pg_class c ON c.oid = w.rel \
-      JOIN pg_namespace s ON s.oid = c.relnamespace WHERE NOT c.relispartition";
+    SELECT json_agg(json_build_object('schema', s.nspname, 'name', c.relname, 'kind', c.relkind, \
+        'partition', c.relispartition) ORDER BY s.nspname, c.relname)::text \
+    FROM heir w JOIN pg_class c ON c.oid = w.rel JOIN pg_namespace s ON s.oid = c.relnamespace";
