@@ -1,6 +1,6 @@
 //! As whom the server analyses what a guest sends, which is before the walls have its answer.
 
-use crate::probe::Script;
+use crate::probe::{Script, answers};
 use crate::role::{denied, granted, run};
 use crate::support::Database;
 
@@ -191,4 +191,54 @@ fn an_event_trigger_of_the_operators_stops_no_look_up() {
     let words = "call public.f(integer)";
     denied(&database, GRANTS, script(literal), "grant-denied", words);
     run(&database, GRANTS, script("SELECT a FROM public.t")).ok();
+}
+
+#[test]
+fn a_field_of_a_composite_column_is_read_as_its_column_is() {
+    let database = Database::empty();
+    database.sql(
+        "CREATE TYPE public.inside AS (depth int); CREATE TYPE public.place AS (street text, inside public.inside);
+         CREATE TABLE public.t (p public.place, ps public.place[], n int);
+         INSERT INTO public.t VALUES (('a', ROW(7)), ARRAY[('b', ROW(8))::public.place], 0);
+         CREATE FUNCTION public.there() RETURNS public.place LANGUAGE sql AS $$ SELECT ('c', ROW(9))::public.place $$;",
+    );
+    let script = || {
+        Script::default()
+            .up(
+                "query",
+                &[
+                    "SELECT (p).street, ((p).inside).depth, (t.p).inside.depth, (ps[1]).street,
+                    (SELECT p).street, (public.there()).street, (('d', ROW(1))::public.place).street
+                   FROM public.t WHERE (p).street = 'a'",
+                ],
+            )
+            .up(
+                "execute",
+                &["UPDATE public.t SET n = ((p).inside).depth RETURNING (p).street"],
+            )
+    };
+    let mut grants = vec![
+        "read public.t(p, ps)",
+        "update public.t(n)",
+        "call public.there()",
+    ];
+    let words = "use-type public.place";
+    denied(&database, &grants, script(), "grant-denied", words);
+    grants.extend(["use-type public.place", "use-type public.inside"]);
+    run(&database, &grants, script()).ok();
+    let seen: Vec<_> = (answers(&database).into_iter())
+        .filter_map(|answer| answer.value)
+        .collect();
+    assert_eq!(seen[..7], ["a", "7", "7", "b", "a", "c", "d"], "{seen:?}");
+    assert_eq!(database.value("SELECT n FROM public.t"), "7");
+
+    database.sql("DELETE FROM wasmigrate.migration");
+    grants[0] = "read public.t(ps)";
+    denied(
+        &database,
+        &grants,
+        script(),
+        "grant-denied",
+        "read public.t(p, ps)",
+    );
 }

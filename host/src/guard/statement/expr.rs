@@ -11,6 +11,9 @@ use super::types::Place;
 use super::walk::{Walker, shown, string};
 use crate::guard::functions;
 
+/// How the server's functions are called that read files, wait or work on large objects: no field need be.
+const OF_SERVER: &[&str] = &["lo_", "pg_"];
+
 impl Walker<'_> {
     /// Judges expressions.
     pub fn exprs(&mut self, nodes: &[Node], scope: Scope) {
@@ -166,16 +169,28 @@ impl Walker<'_> {
         }
     }
 
-    /// Subscripts, and fields of expressions. `(x).f` calls the function `f` where `x` has no such
-    /// field, built-in ones with a scalar too, so `f` must be a function that anyone may call.
+    /// Subscripts, and fields of expressions. `(x).f` calls the function `f` where `x` has no such field, built-in ones
+    /// with a scalar too, which no text tells. What a query or a change of rows calls so, the server tells. In a
+    /// command, which is not resolved, and of what can be no row `f` must be a function that anyone may call.
     /// Source: PostgreSQL, "Using Composite Types in Queries".
     fn indirection(&mut self, part: &AIndirection, scope: Scope) {
         self.maybe(part.arg.as_deref(), scope);
         self.subscripts(&part.indirection, scope);
+        let resolved = self.change.is_none() && part.arg.as_deref().is_some_and(may_be_row);
         for field in part.indirection.iter().filter_map(string) {
-            if !functions::allowed(field) {
-                let what = format!("({}).{}", "...", shown(field));
-                self.deny(what, "it may be a call of a function; write table.column, or name the columns in FROM", -1);
+            let is_field = resolved && !OF_SERVER.iter().any(|family| field.starts_with(family));
+            if !is_field && !functions::allowed(field) {
+                let what = format!("(...).{}", shown(field));
+                let why = match self.change.is_some() {
+                    true => {
+                        "in a command it may be a call of a function; write the field into a column first, in a \
+                        statement of its own"
+                    }
+                    false => {
+                        "it may be a call of a function; write table.column, or name the columns in FROM"
+                    }
+                };
+                self.deny(what, why, -1);
             }
         }
     }
@@ -192,5 +207,21 @@ impl Walker<'_> {
                 _ => self.deny_node(part),
             }
         }
+    }
+}
+
+/// Whether an expression may have fields, for all that its text tells.
+fn may_be_row(node: &Node) -> bool {
+    match &node.node {
+        Some(NodeEnum::ColumnRef(_) | NodeEnum::SubLink(_)) => true,
+        Some(NodeEnum::AIndirection(part)) => part.arg.as_deref().is_some_and(may_be_row),
+        // those of the server's own that return rows are no expressions
+        Some(NodeEnum::FuncCall(call)) => call.funcname.len() > 1,
+        Some(NodeEnum::TypeCast(cast)) => {
+            let name = cast.type_name.as_ref();
+            let schema = name.filter(|name| name.names.len() > 1);
+            schema.is_some_and(|name| name.names.first().and_then(string) != Some("pg_catalog"))
+        }
+        _ => false,
     }
 }
