@@ -149,7 +149,7 @@ codes! {
     GrantDenied "grant-denied" 7
         "The migration asked for something that [grants] of its manifest does not name for this phase. The run was rolled back. If the migration is meant to do this, its author adds the line that the message names and builds it again.";
     CatalogChanged "catalog-changed" 7
-        "Before it commits, wasmigrate compares the catalog as the migration's transaction sees it with what another session sees. Something differs that no grant explains: a trigger, a function, a privilege, an owner, a role. The run was rolled back, and the findings list each change. A function or an event trigger that the migration set off may have done it.";
+        "Before it commits, wasmigrate compares the catalog as the migration's transaction sees it with what another session sees. Something differs that no grant explains: a trigger, a function, a privilege, an owner, a role. The run was rolled back, and the findings list each change, with the line of [grants] that would explain it, or that none can. A function or an event trigger that the migration set off may have done it.";
     LimitMemory "limit-memory" 7
         "The migration wanted more memory than allowed. `memory` in [limits] of its manifest; default 256MiB.";
     LimitGuestTime "limit-guest-time" 7

@@ -293,7 +293,7 @@ fn what_no_grant_explains_in_the_catalog_fails_the_run() {
              $$ BEGIN GRANT SELECT ON public.secret TO PUBLIC; RETURN 1; END $$;",
     );
     let open = Script::default().up("query", &["SELECT public.open()"]);
-    let words = "relation public.secret has another acl";
+    let words = "relation public.secret has another acl; no grant explains it";
     denied(
         &database,
         &["call public.open()"],
@@ -304,7 +304,10 @@ fn what_no_grant_explains_in_the_catalog_fails_the_run() {
     let found =
         "SELECT f ->> 'seen' FROM wasmigrate.run r, jsonb_array_elements(r.findings -> 'up') f
         WHERE f ->> 'kind' = 'catalog'";
-    assert_eq!(database.value(found), words);
+    assert_eq!(
+        database.value(found),
+        "relation public.secret has another acl"
+    );
 
     // a command sets it off, which is granted
     database.sql(
@@ -314,7 +317,7 @@ fn what_no_grant_explains_in_the_catalog_fails_the_run() {
              EXECUTE FUNCTION public.hook();",
     );
     let index = || Script::default().up("execute", &["CREATE INDEX i ON public.t (n)"]);
-    let words = "policy p on public.secret is new";
+    let words = "policy p on public.secret is new; no grant explains it";
     denied(
         &database,
         &["index public.t", "fires public.hook()"],
@@ -324,6 +327,28 @@ fn what_no_grant_explains_in_the_catalog_fails_the_run() {
     );
     database.sql("DROP EVENT TRIGGER hook");
     run(&database, &["index public.t"], index()).ok();
+}
+
+#[test]
+fn a_change_of_the_catalog_is_refused_with_the_line_that_would_explain_it() {
+    let database = database(
+        "CREATE FUNCTION public.make() RETURNS int SECURITY DEFINER LANGUAGE plpgsql AS
+             $$ BEGIN CREATE TABLE public.made (id serial); RETURN 1; END $$;",
+    );
+    let make = || Script::default().up("query", &["SELECT public.make()"]);
+    let lines = ["call public.make()"];
+    let words = "relation public.made is new; \"create table public.made\" would explain it";
+    let refused = denied(&database, &lines, make(), "catalog-changed", words);
+    let hint = "add \"create table public.made\" to `up` in [grants]";
+    assert!(refused.stderr.contains(hint), "{refused:?}");
+    let found = "SELECT string_agg(DISTINCT f ->> 'expected', ' ') FROM wasmigrate.run r,
+        jsonb_array_elements(r.findings -> 'up') f WHERE f ->> 'kind' = 'catalog'";
+    assert_eq!(
+        database.value(found),
+        "what up is granted; \"create table public.made\" would explain it"
+    );
+    let lines = [lines[0], "create table public.made"];
+    run(&database, &lines, make()).ok();
 }
 
 #[test]

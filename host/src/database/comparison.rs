@@ -24,6 +24,7 @@ mod catalogs;
 mod explained;
 mod members;
 mod questions;
+mod remedy;
 mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +39,7 @@ use super::failure::Failure;
 use super::session::Session;
 pub use explained::unexplained;
 use questions::Side;
+pub use remedy::remedies;
 pub use written::{Written, written};
 
 /// A difference between the catalog with and without this transaction.

@@ -1,6 +1,8 @@
 //! The end of a transaction: what is deferred runs, the role goes, the history is written, the catalog is
 //! compared, and it commits.
 
+use std::collections::BTreeSet;
+
 use super::pins::pins;
 use super::transaction::Failed;
 use super::workplace::{Workplace, given_up};
@@ -256,31 +258,50 @@ fn not_compared(failure: Failure) -> Error {
     failure.error(Code::Internal, "failed to compare the catalog")
 }
 
+/// What a change would be explained by, in words.
+fn remedy(line: Option<&str>) -> String {
+    match line {
+        Some(line) => format!("{line:?} would explain it"),
+        None => "no grant explains it".to_owned(),
+    }
+}
+
 /// What is recorded of changes that no grant explains.
 pub(super) fn unexplained(changes: &[Change], phase: Phase) -> Vec<Finding> {
-    let finding = |change: &Change| Finding {
+    let finding = |(change, line): (&Change, Option<String>)| Finding {
         kind: "catalog".into(),
         subject: change.what.clone(),
-        expected: format!("what {phase} is granted"),
+        expected: format!("what {phase} is granted; {}", remedy(line.as_deref())),
         seen: change.to_string(),
         met: false,
     };
-    changes.iter().map(finding).collect()
+    let remedies = comparison::remedies(changes);
+    changes.iter().zip(remedies).map(finding).collect()
 }
 
 /// What the operator is told of them.
 pub(super) fn catalog_changed(changes: &[Change], phase: Phase) -> Error {
+    let remedies = comparison::remedies(changes);
     let what = format!("failed to commit: {phase} changed what no grant of it explains");
-    let shown = changes.iter().take(MOST_SHOWN);
+    let shown = changes.iter().zip(&remedies).take(MOST_SHOWN);
+    let shown = shown.map(|(change, line)| format!("{change}; {}", remedy(line.as_deref())));
     let error = shown.fold(Error::new(Code::CatalogChanged, what), Error::cause);
     let error = match changes.len().checked_sub(MOST_SHOWN) {
         None | Some(0) => error,
         Some(more) => error.cause(format!("and {more} more")),
     };
-    error.hint(
-        "look for a function, a trigger or an event trigger that the migration sets off; what it is meant to \
-         change belongs in [grants] of its migration.toml",
-    )
+    let lines: BTreeSet<_> = remedies.iter().flatten().take(MOST_SHOWN).collect();
+    let lines: Vec<_> = lines.iter().map(|line| format!("{line:?}")).collect();
+    let add = match &lines[..] {
+        [] => "what no grant explains it must not change".to_owned(),
+        lines => format!(
+            "if it is meant to do this, add {} to `{phase}` in [grants] of its migration.toml and build it again",
+            lines.join(", ")
+        ),
+    };
+    error.hint(format!(
+        "look for a function, a trigger or an event trigger that the migration sets off; {add}"
+    ))
 }
 
 /// A deferred trigger did what the run role may not.

@@ -14,7 +14,7 @@ pub fn unexplained(changes: Vec<Change>, grants: &Grants) -> Vec<Change> {
 
 /// Whether one grant explains a change: an object comes and goes with what it belongs to, and nothing that
 /// stays changes but as it is granted by name.
-fn explained(change: &Change, grant: &Grant) -> bool {
+pub(super) fn explained(change: &Change, grant: &Grant) -> bool {
     let appears = matches!(change.how, How::Added | How::Removed);
     match (&change.explained_by, &grant.subject) {
         (Some(Explained::Extension(name)), Subject::Extension(granted, _)) => {
