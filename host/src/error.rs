@@ -166,6 +166,8 @@ codes! {
         "One batch of rows is larger than allowed. `row-bytes` in [limits]; default 64MiB.";
     LimitStatements "limit-statements" 7
         "The migration ran more statements and checks than allowed. `statements` in [limits]; default 1000000.";
+    LimitStatementTime "limit-statement-time" 7
+        "The server took longer over one statement than allowed, and stopped it. A batch of rows counts by itself; a bulk write counts from its opening to its end. `statement-time` in [limits]; default as `wall-time`.";
     LimitWallTime "limit-wall-time" 7
         "The run took longer than allowed, the server's time with it; the server was asked to stop. `wall-time` in [limits]; default 1day.";
     LimitLogBytes "limit-log-bytes" 7

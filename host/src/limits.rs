@@ -35,6 +35,9 @@ pub struct Limits {
     pub statements: u64,
     /// `wall-time`: how long a run may take in all, the server's time with it. Default 1day, at most 30days.
     pub wall_time: Duration,
+    /// `statement-time`: how long the server may take over one statement with what is asked about it, over one batch of
+    /// rows, and over a bulk write from its opening to its end. Default as `wall-time`, at most 24days.
+    pub statement_time: Duration,
     /// `log-bytes`: bytes of log messages and findings in a run, with a line's end each. Default 1MiB, at most 64MiB.
     pub log_bytes: u64,
 }
@@ -51,11 +54,13 @@ impl Limits {
         row_bytes: 512 * MIB,
         statements: 1_000_000_000,
         wall_time: Duration::from_secs(30 * DAY),
+        // the server counts milliseconds in 32 bits
+        statement_time: Duration::from_secs(24 * DAY),
         log_bytes: 64 * MIB,
     };
 
     /// Every limit as its key and its value in the manifest's notation.
-    pub fn shown(&self) -> [(&'static str, String); 10] {
+    pub fn shown(&self) -> [(&'static str, String); 11] {
         [
             ("memory", size(self.memory)),
             ("guest-time", time(self.guest_time)),
@@ -66,8 +71,14 @@ impl Limits {
             ("row-bytes", size(self.row_bytes)),
             ("statements", self.statements.to_string()),
             ("wall-time", time(self.wall_time)),
+            ("statement-time", time(self.statement_time)),
             ("log-bytes", size(self.log_bytes)),
         ]
+    }
+
+    /// After how long the server is to stop a statement; none where the run's own end comes first.
+    pub fn statement_timeout(&self) -> Option<Duration> {
+        Some(self.statement_time).filter(|most| *most < self.wall_time)
     }
 }
 
@@ -83,6 +94,7 @@ impl Default for Limits {
             row_bytes: 64 * MIB,
             statements: 1_000_000,
             wall_time: Duration::from_secs(DAY),
+            statement_time: Duration::from_secs(DAY),
             log_bytes: MIB,
         }
     }
@@ -122,6 +134,7 @@ pub(crate) struct RawLimits {
     row_bytes: Option<Spanned<String>>,
     statements: Option<Spanned<i64>>,
     wall_time: Option<Spanned<String>>,
+    statement_time: Option<Spanned<String>>,
     log_bytes: Option<Spanned<String>>,
 }
 
@@ -150,6 +163,7 @@ impl RawLimits {
             };
             limit(document, raw, default, max, parse, |value| time(*value))
         };
+        let wall_time = timed(&self.wall_time, default.wall_time, max.wall_time)?;
         Ok(Limits {
             memory: sized(&self.memory, default.memory, max.memory)?,
             guest_time: timed(&self.guest_time, default.guest_time, max.guest_time)?,
@@ -159,7 +173,8 @@ impl RawLimits {
             rows: counted(&self.rows, default.rows, max.rows)?,
             row_bytes: sized(&self.row_bytes, default.row_bytes, max.row_bytes)?,
             statements: counted(&self.statements, default.statements, max.statements)?,
-            wall_time: timed(&self.wall_time, default.wall_time, max.wall_time)?,
+            wall_time,
+            statement_time: timed(&self.statement_time, wall_time, max.statement_time)?,
             log_bytes: sized(&self.log_bytes, default.log_bytes, max.log_bytes)?,
         })
     }
@@ -223,6 +238,7 @@ mod tests {
             ("row-bytes", "\"512MiB\"", "\"536870913B\""),
             ("statements", "1000000000", "1000000001"),
             ("wall-time", "\"30days\"", "\"2592001s\""),
+            ("statement-time", "\"24days\"", "\"2073601s\""),
             ("log-bytes", "\"64MiB\"", "\"65MiB\""),
         ] {
             assert!(read(&format!("{key} = {at}")).is_ok(), "{key}");
@@ -263,6 +279,21 @@ mod tests {
         ] {
             assert!(read(entry).is_err(), "{entry}");
         }
+    }
+
+    #[test]
+    fn a_statement_may_take_as_long_as_its_run_where_nothing_less_is_said() {
+        let timeout = |entry: &str| {
+            let limits = read(entry).unwrap();
+            limits.statement_timeout().map(|most| time(most))
+        };
+        assert_eq!(timeout(""), None);
+        assert_eq!(timeout("wall-time = \"30days\""), None);
+        assert_eq!(timeout("wall-time = \"1s\""), None);
+        assert_eq!(timeout("statement-time = \"24days\""), None);
+        assert_eq!(timeout("statement-time = \"1s\"").as_deref(), Some("1s"));
+        let less = "wall-time = \"30days\"\nstatement-time = \"24days\"";
+        assert_eq!(timeout(less).as_deref(), Some("24days"));
     }
 
     #[test]

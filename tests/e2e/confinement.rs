@@ -43,7 +43,7 @@ fn folders() -> BTreeSet<String> {
 }
 
 /// A folder with this one component.
-fn alone(guest: &str) -> tempfile::TempDir {
+pub fn alone(guest: &str) -> tempfile::TempDir {
     let path = root().join(format!("migrations-wasm/faulty/{guest}/migration.toml"));
     let manifest = std::fs::read_to_string(path).unwrap();
     let manifest = Manifest::parse(guest, &manifest).unwrap();

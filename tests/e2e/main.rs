@@ -40,6 +40,7 @@ mod requirements;
 mod role;
 mod rows;
 mod settings;
+mod statement_time;
 mod steps;
 mod stepwise;
 mod support;

@@ -43,7 +43,6 @@ const SETTINGS: &[(&str, &str)] = &[
     ("default_table_access_method", "DEFAULT"),
     ("default_toast_compression", "DEFAULT"),
     // how long anything may take
-    ("statement_timeout", "0"),
     ("idle_in_transaction_session_timeout", "0"),
 ];
 
@@ -55,8 +54,9 @@ const WHERE_OTHER: &[(&str, &str)] = &[
     ("restrict_nonsystem_relation_kind", ""),
 ];
 
-/// The statements that pin them. The last one is a query, after which a read-only transaction stays so.
-pub fn pins(lock_timeout: Duration) -> String {
+/// The statements that pin them, with the most time that a statement may take. The last one is a query, after which a
+/// read-only transaction stays so.
+pub fn pins(lock_timeout: Duration, statement_timeout: Option<Duration>) -> String {
     let mut sql: String = SETTINGS
         .iter()
         .map(|(name, value)| format!("SET LOCAL {name} = {value}; "))
@@ -70,8 +70,10 @@ pub fn pins(lock_timeout: Duration) -> String {
             )
         })
         .collect();
+    // 0 would be no limit
+    let most = statement_timeout.map_or(0, |most| most.as_millis().max(1));
     sql += &format!(
-        "SET LOCAL lock_timeout = {}; SELECT {}",
+        "SET LOCAL statement_timeout = {most}; SET LOCAL lock_timeout = {}; SELECT {}",
         lock_timeout.as_millis(),
         others.join(", ")
     );
@@ -80,8 +82,8 @@ pub fn pins(lock_timeout: Duration) -> String {
 
 /// The statements that pin them for a statement outside of transactions, until the next transaction begins. The
 /// time-out for locks is another: a concurrent build waits for every older transaction.
-pub fn session_pins(lock_timeout: Duration) -> String {
-    pins(lock_timeout)
+pub fn session_pins(lock_timeout: Duration, statement_timeout: Option<Duration>) -> String {
+    pins(lock_timeout, statement_timeout)
         .replace("SET LOCAL ", "SET ")
         .replace("', true) END", "', false) END")
 }
@@ -97,17 +99,23 @@ mod tests {
 
     #[test]
     fn outside_of_transactions_nothing_is_set_for_one_alone() {
-        let sql = session_pins(Duration::from_secs(60));
+        let sql = session_pins(Duration::from_secs(60), Some(Duration::from_secs(2)));
         assert!(sql.starts_with("SET search_path = pg_catalog, pg_temp; "));
-        assert!(sql.contains("SET lock_timeout = 60000; "));
+        assert!(sql.contains("SET statement_timeout = 2000; SET lock_timeout = 60000; "));
         assert!(!sql.contains("LOCAL") && !sql.contains("', true) END"));
     }
 
     #[test]
     fn each_setting_is_pinned_once_and_the_path_first() {
-        let sql = pins(Duration::from_millis(50));
+        let sql = pins(Duration::from_millis(50), None);
         assert!(sql.starts_with("SET LOCAL search_path = pg_catalog, pg_temp; "));
-        assert!(sql.contains("SET LOCAL lock_timeout = 50; SELECT CASE"));
+        assert!(
+            sql.contains(
+                "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 50; SELECT CASE"
+            )
+        );
+        let least = pins(Duration::ZERO, Some(Duration::from_micros(1)));
+        assert!(least.contains("SET LOCAL statement_timeout = 1; "));
         for (name, _) in SETTINGS {
             assert_eq!(
                 sql.matches(&format!("SET LOCAL {name} =")).count(),

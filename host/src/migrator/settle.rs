@@ -12,9 +12,10 @@ use crate::database::{Failure, Session, history, locks, runs};
 use crate::error::{Code, Error, Result};
 use crate::finding::Finding;
 use crate::guard::grants::{Grants, Subject};
+use crate::limits::Limits;
 use crate::migration::{Migration, Mode, Phase, Remembered};
 use crate::points;
-use crate::sandbox::{Ended, Left};
+use crate::sandbox::{self, Ended, Left};
 
 /// What is deferred, where no run role was made; at COMMIT it would be done all the same, but after the
 /// history is written.
@@ -46,8 +47,10 @@ pub struct End<'a> {
 pub(super) struct Closing<'a> {
     /// The session that holds the run lock.
     pub lock: &'a Session,
-    /// What pins the settings.
+    /// What pins the settings for what the host still does.
     pub pins: &'a str,
+    /// What the migration may use up.
+    pub limits: &'a Limits,
     /// What the phase was granted.
     pub grants: &'a Grants,
     /// Which phase.
@@ -106,7 +109,8 @@ impl Closing<'_> {
         );
         if let Err(failure) = deferred {
             let what = "failed to check the deferred constraints";
-            return Err(match denied(&failure, role, self.phase) {
+            let over = || took_too_long(&failure, self.limits);
+            return Err(match denied(&failure, role, self.phase).or_else(over) {
                 Some(error) => Unsettled::Failed(error),
                 None => Unsettled::Refused(failure, what),
             });
@@ -187,10 +191,11 @@ impl Workplace<'_> {
                 None => Ok(()),
             }
         };
-        let pins = pins(self.lock_timeout);
+        let pins = pins(self.lock_timeout, None);
         let closing = Closing {
             lock: ledger.session(),
             pins: &pins,
+            limits: &migration.manifest.limits,
             grants: end.grants,
             phase,
         };
@@ -302,6 +307,22 @@ pub(super) fn catalog_changed(changes: &[Change], phase: Phase) -> Error {
     error.hint(format!(
         "look for a function, a trigger or an event trigger that the migration sets off; {add}"
     ))
+}
+
+/// A deferred trigger, or a deferred constraint's check, took longer than a statement may.
+fn took_too_long(failure: &Failure, limits: &Limits) -> Option<Error> {
+    match failure {
+        Failure::Server(refusal) if refusal.sqlstate == "57014" => {
+            limits.statement_timeout()?;
+            let error = sandbox::statement_took_too_long(limits);
+            Some(
+                error
+                    .cause("failed to run what is deferred")
+                    .server(refusal.report()),
+            )
+        }
+        _ => None,
+    }
 }
 
 /// A deferred trigger did what the run role may not.

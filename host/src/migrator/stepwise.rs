@@ -16,6 +16,7 @@ use crate::database::journal::{self, Reached, Step};
 use crate::database::{Failure, Session, runs};
 use crate::error::{Code, Error, Result};
 use crate::guard::grants::Grants;
+use crate::limits::Limits;
 use crate::migration::{Migration, Mode, Phase, Remembered};
 use crate::points;
 use crate::sandbox::{Broken, Ended, Left, Prepared, Steps, Told, Verdict};
@@ -35,6 +36,7 @@ struct Keeper {
     run: i64,
     phase: Phase,
     grants: Grants,
+    limits: Limits,
     begin: String,
     pins: String,
     outside: String,
@@ -127,15 +129,17 @@ impl Workplace<'_> {
         progress
             .changed
             .fetch_or(reached.changed, Ordering::Relaxed);
-        let pins = pins(self.lock_timeout);
+        let limits = migration.manifest.limits;
+        let most = limits.statement_timeout();
         let keeper = Keeper {
             lock,
             run,
             phase,
             grants: grants.clone(),
-            begin: begin(&pins),
-            outside: session_pins(self.outside_timeout),
-            pins,
+            limits,
+            begin: begin(&pins(self.lock_timeout, most)),
+            outside: session_pins(self.outside_timeout, most),
+            pins: pins(self.lock_timeout, None),
             reached,
             page: VecDeque::new(),
             progress: Arc::clone(progress),
@@ -186,7 +190,7 @@ impl Workplace<'_> {
         grants: &Grants,
         ended: Ended,
     ) -> Result<Remembered, Failed> {
-        let pins = pins(self.lock_timeout);
+        let pins = pins(self.lock_timeout, None);
         if let Err(failure) = ended.session.batch(&begin(&pins)).await {
             return Err(self
                 .refused(ended.session, failure, "failed to begin the last step")
@@ -330,6 +334,7 @@ impl Steps for Keeper {
             let closing = Closing {
                 lock: &self.lock,
                 pins: &self.pins,
+                limits: &self.limits,
                 grants: &self.grants,
                 phase: self.phase,
             };

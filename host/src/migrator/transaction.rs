@@ -260,7 +260,10 @@ impl Workplace<'_> {
             settings: kept.settings.clone(),
             remembered: kept.remembered.clone(),
             role: role::name(run, &self.backend),
-            pins: pins(self.lock_timeout),
+            pins: pins(
+                self.lock_timeout,
+                migration.manifest.limits.statement_timeout(),
+            ),
             steps: None,
             events: self.observer.clone(),
         }

@@ -91,7 +91,7 @@ pub async fn find(
             migration,
             prepared: &prepared,
             settings,
-            pins: migrator::pins(lock_timeout),
+            pins: migrator::pins(lock_timeout, migration.manifest.limits.statement_timeout()),
             place: (place + 1, count),
             observer: Arc::clone(&observer),
             found: &mut found,

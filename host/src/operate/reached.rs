@@ -14,7 +14,7 @@ use crate::touched::Touched;
 /// Asks about each grant that has an effect.
 pub async fn find(address: &Address, review: &Review) -> Result<Vec<Reached>> {
     let session = Session::new(address.connect("wasmigrate inspect").await?);
-    let pins = migrator::pins(Options::default().lock_timeout);
+    let pins = migrator::pins(Options::default().lock_timeout, None);
     let begin = migrator::begin(&pins);
     session.batch(&begin).await.map_err(broken)?;
     let mut all = Vec::new();

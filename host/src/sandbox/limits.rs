@@ -44,6 +44,13 @@ pub fn took_too_long(most: Duration) -> Error {
     exceeded(Code::LimitWallTime, what, "wall-time", &time(most))
 }
 
+/// A statement took longer than the run's `statement-time`.
+pub fn statement_took_too_long(limits: &Limits) -> Error {
+    let what = "runs a statement that takes longer than allowed";
+    let limit = time(limits.statement_time);
+    exceeded(Code::LimitStatementTime, what, "statement-time", &limit)
+}
+
 /// What a guest uses up, counted on the host's side.
 #[derive(Debug)]
 pub struct Meter {
@@ -52,6 +59,8 @@ pub struct Meter {
     guest_since: Option<Instant>,
     rows: u64,
     statements: u64,
+    /// Since when the last statement runs, or is asked about.
+    statement_since: Option<Instant>,
     log_bytes: u64,
     memory: u64,
     table_elements: usize,
@@ -66,6 +75,7 @@ impl Meter {
             guest_since: None,
             rows: 0,
             statements: 0,
+            statement_since: None,
             log_bytes: 0,
             memory: 0,
             table_elements: 0,
@@ -116,6 +126,7 @@ impl Meter {
     /// Counts a statement or a check.
     pub fn add_statement(&mut self) -> Result<(), Error> {
         self.statements = self.statements.saturating_add(1);
+        self.statement_since = Some(Instant::now());
         if self.statements <= self.limits.statements {
             return Ok(());
         }
@@ -126,6 +137,16 @@ impl Meter {
             "statements",
             &limit,
         ))
+    }
+
+    /// Whether a statement that the server has cancelled was stopped for the time that it took: somebody else may cancel
+    /// one too.
+    pub fn is_over_statement_time(&self) -> bool {
+        let took = self.statement_since.map(|since| since.elapsed());
+        took.is_some_and(|took| {
+            let most = self.limits.statement_timeout();
+            most.is_some_and(|most| took >= most)
+        })
     }
 
     /// Counts rows that were read.

@@ -26,7 +26,7 @@ mod walls;
 
 pub use actor::Left;
 pub use engine::{Compiler, Prepared};
-pub use limits::took_too_long;
+pub use limits::{statement_took_too_long, took_too_long};
 pub use run::{Ended, Job, Verdict, run};
 pub use steps::{Broken, Steps, Told};
 pub use talk::{Events, Level};

@@ -13,6 +13,9 @@ use crate::guard::outside::{Definition, Named, Outside, outside};
 use crate::guard::statement::{Change, Class};
 use crate::points;
 
+/// What follows a statement: the host's own statements have all the time.
+const BEHIND: &str = "RESET ROLE; SET statement_timeout = 0";
+
 /// What is done with a statement.
 #[derive(Debug, PartialEq, Eq)]
 enum Plan {
@@ -81,7 +84,7 @@ impl State {
         let ahead = format!("{pins}; {owner}");
         points::reached("before a statement outside of transactions");
         let sent = self.session.execute(sql, &[]);
-        let sent = self.session.between(&ahead, sent, "RESET ROLE").await;
+        let sent = self.session.between(&ahead, sent, BEHIND).await;
         points::reached("after a statement outside of transactions");
         sent
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wasmtime::component::{ResourceTable, ResourceTableError};
 
 use super::actor::Acting;
-use super::limits::{Meter, Stop, exceeded};
+use super::limits::{Meter, Stop, exceeded, statement_took_too_long};
 use super::run::Job;
 use super::steps::Stepping;
 use super::talk::Events;
@@ -164,6 +164,13 @@ impl State {
                     .cause(&refusal.message)
                     .server(refusal.report()),
             )),
+            // "query canceled"
+            Failure::Server(refusal)
+                if refusal.sqlstate == "57014" && self.meter.is_over_statement_time() =>
+            {
+                let error = statement_took_too_long(self.meter.limits());
+                Fault::limit(error.cause(what).server(refusal.report()))
+            }
             // "object in use": the server will not change a table under its own open cursor
             Failure::Server(refusal)
                 if refusal.sqlstate == "55006" && self.session.cursors_open() > 0 =>
