@@ -268,7 +268,7 @@ mod tests {
                 "can write rows                                           yes, by execute\n",
                 "\n  delete public.a  delete rows of the table\n  insert public.a  insert rows into the table\n",
                 "\n  x  p, q; by default q\n",
-                "rows        5 (changed; by default 100000000)",
+                "rows            5 (changed; by default 100000000)",
                 "\n  public.a\n      up  delete, insert\n",
             ],
         );
