@@ -285,7 +285,7 @@ mod tests {
     fn a_statement_may_take_as_long_as_its_run_where_nothing_less_is_said() {
         let timeout = |entry: &str| {
             let limits = read(entry).unwrap();
-            limits.statement_timeout().map(|most| time(most))
+            limits.statement_timeout().map(time)
         };
         assert_eq!(timeout(""), None);
         assert_eq!(timeout("wall-time = \"30days\""), None);

@@ -158,3 +158,35 @@ fn a_guest_with_an_endless_statement_ends_with_the_time_of_it() {
         .run(folder.path(), &["up"])
         .failed(7, "limit-statement-time");
 }
+
+/// A step by itself, in its transaction or outside of one, and what another runs behind it.
+#[test]
+fn in_steps_each_statement_has_its_own_time() {
+    let database = database();
+    database.sql(
+        "INSERT INTO public.t VALUES (0), (0), (0);
+         CREATE FUNCTION public.slowly(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+             $$ BEGIN PERFORM pg_catalog.pg_sleep(1); RETURN 1; END $$;",
+    );
+    let grants = ["index public.t", "call public.slowly(integer)"];
+    let folder = limited(granted(&[GRANTS, &grants].concat()));
+    let build = "CREATE INDEX CONCURRENTLY i ON public.t (public.slowly(n))";
+    for last in ["SELECT public.pause(5)", build] {
+        let script = Script::default()
+            .up("execute", &["INSERT INTO public.t VALUES (1)"])
+            .up("execute", &["SELECT public.longer()"])
+            .up("execute", &["SELECT public.pause(0.6)"])
+            .up("execute", &["SELECT public.pause(0.6)"])
+            .up("execute", &[last]);
+        script.write(&database);
+        let up = ["up", "--mode", "stepwise"];
+        let ended = database.run(folder.path(), &up).failed(9, "half-way");
+        assert!(ended.stderr.contains("limit-statement-time"), "{ended:?}");
+        let left = "SELECT count(*) FROM pg_class WHERE relname = 'i'";
+        assert_eq!(database.value(left), "0");
+        // what was done in time stays done
+        let kept = "SELECT count(*) FROM public.t WHERE n = 1";
+        assert_eq!(database.value(kept), "1");
+        database.sql("DROP SCHEMA wasmigrate CASCADE; DELETE FROM public.t WHERE n = 1");
+    }
+}
