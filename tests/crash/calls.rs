@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use wit_parser::Resolve;
 
-use crate::harness::{Case, How, chosen};
+use crate::harness::{Case, HOWS, chosen};
 use crate::probe::{self, Script};
 use crate::support::{Database, root};
 
@@ -186,7 +186,7 @@ fn each_call_can_be_the_last() {
         assert!(calls > STEPS.len(), "{calls}");
         let chosen = chosen(points.len(), seed);
         for point in &chosen {
-            for how in [How::Kill, How::Cut] {
+            for how in HOWS {
                 let (_, left) = case.disturbed(*point, how);
                 assert_eq!(
                     left,

@@ -13,7 +13,12 @@ pub enum How {
     Kill,
     /// Its work session is ended by the server; then it goes on.
     Cut,
+    /// Both sessions are ended, as by a restart of the server; then it goes on.
+    CutOff,
 }
+
+/// Each of them.
+pub const HOWS: [How; 3] = [How::Kill, How::Cut, How::CutOff];
 
 /// A command whose points are tried.
 pub struct Case<'a> {
@@ -109,11 +114,15 @@ impl Case<'_> {
                 child.kill().unwrap();
                 child.wait().unwrap()
             }
-            How::Cut => {
-                database.sql(
+            How::Cut | How::CutOff => {
+                let which = match how {
+                    How::Cut => "= 'wasmigrate'",
+                    _ => "LIKE 'wasmigrate%'",
+                };
+                database.sql(&format!(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-                     WHERE datname = current_database() AND application_name = 'wasmigrate'",
-                );
+                     WHERE datname = current_database() AND application_name {which}"
+                ));
                 signal(&child, "CONT");
                 child.wait().unwrap()
             }

@@ -3,33 +3,34 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use crate::connection::servers::{SERVER, run_sql};
 use crate::guests::{Small, folder_of};
+use crate::probe::{self, Script};
 use crate::support::{Database, Ended, bare};
 
 /// The message that asks for a commit and for nothing else.
 const COMMIT: &[u8] = b"Q\0\0\0\x0bCOMMIT\0";
 
-/// A way to the server that breaks once, at the first commit: before it reaches the server, or after the
-/// server has answered. Gives its port, and whether it has.
-fn breaking(after_the_answer: bool) -> (u16, Arc<AtomicBool>) {
+/// A way to the server that breaks once, at the commit of that number: before it reaches the server, or after the
+/// server has answered. Gives its port, and how many commits are to come before it breaks; below 0 it has.
+fn breaking(number: i32, after_the_answer: bool) -> (u16, Arc<AtomicI32>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let broken = Arc::new(AtomicBool::new(false));
-    let has_broken = Arc::clone(&broken);
+    let left = Arc::new(AtomicI32::new(number - 1));
+    let still_left = Arc::clone(&left);
     std::thread::spawn(move || {
         for client in listener.incoming() {
             let to = SERVER.embedded.tcp_port().unwrap();
             let server = TcpStream::connect(("127.0.0.1", to)).unwrap();
-            serve(client.unwrap(), server, &broken, after_the_answer);
+            serve(client.unwrap(), server, &left, after_the_answer);
         }
     });
-    (port, has_broken)
+    (port, still_left)
 }
 
-fn serve(client: TcpStream, server: TcpStream, broken: &Arc<AtomicBool>, after_the_answer: bool) {
+fn serve(client: TcpStream, server: TcpStream, left: &Arc<AtomicI32>, after_the_answer: bool) {
     let silent = Arc::new(AtomicBool::new(false));
     let close = |a: &TcpStream, b: &TcpStream| {
         for stream in [a, b] {
@@ -37,11 +38,11 @@ fn serve(client: TcpStream, server: TcpStream, broken: &Arc<AtomicBool>, after_t
         }
     };
     let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-    let (first, silence) = (Arc::clone(broken), Arc::clone(&silent));
+    let (left, silence) = (Arc::clone(left), Arc::clone(&silent));
     std::thread::spawn(move || {
         let mut bytes = [0; 8192];
         while let Ok(length @ 1..) = from.read(&mut bytes) {
-            if &bytes[..length] == COMMIT && !first.swap(true, Ordering::SeqCst) {
+            if &bytes[..length] == COMMIT && left.fetch_sub(1, Ordering::SeqCst) == 0 {
                 if !after_the_answer {
                     break;
                 }
@@ -70,7 +71,7 @@ fn up(name: &str, after_the_answer: bool) -> (Database, Ended, tempfile::TempDir
     let name = format!("commit_{name}_{}", std::process::id());
     run_sql(&SERVER.embedded, &format!("CREATE DATABASE {name};"));
     let url = SERVER.embedded.url(&name);
-    let (port, broken) = breaking(after_the_answer);
+    let (port, left) = breaking(1, after_the_answer);
     let folder = folder_of(&[
         Small::new("1", "one").requires("plpgsql"),
         Small::new("2", "two"),
@@ -78,7 +79,7 @@ fn up(name: &str, after_the_answer: bool) -> (Database, Ended, tempfile::TempDir
     let way = format!("postgres://postgres@127.0.0.1:{port}/{name}?sslmode=disable");
     let mut command = bare(&["up", "--migrations"]);
     let output = command.arg(folder.path()).env("DATABASE_URL", way).output();
-    assert!(broken.load(Ordering::SeqCst), "no commit came by");
+    assert!(left.load(Ordering::SeqCst) < 0, "no commit came by");
     (Database { name, url }, Ended::of(output.unwrap()), folder)
 }
 
@@ -103,4 +104,54 @@ fn a_commit_that_did_not_happen_is_told() {
     assert_eq!(database.value(RUNS), "1 failed database-lost");
     database.run(folder.path(), &["up"]).ok();
     assert_eq!(database.value(APPLIED), "1 2");
+}
+
+/// A run in steps connects anew and goes on, whichever commit it was and whatever became of it.
+#[test]
+fn a_step_whose_commit_is_lost_is_done_once() {
+    for after_the_answer in [false, true] {
+        for number in 1.. {
+            let name = format!(
+                "commit_step_{number}_{after_the_answer}_{}",
+                std::process::id()
+            );
+            run_sql(&SERVER.embedded, &format!("CREATE DATABASE {name};"));
+            let url = SERVER.embedded.url(&name);
+            let database = Database { name, url };
+            database.sql("CREATE TABLE public.t (n int)");
+            Script::default()
+                .up("execute", &["INSERT INTO public.t VALUES (1)"])
+                .up("execute", &["CREATE INDEX CONCURRENTLY ix ON public.t (n)"])
+                .up("execute", &["INSERT INTO public.t VALUES (2)"])
+                .write(&database);
+            let (port, left) = breaking(number, after_the_answer);
+            let way = format!(
+                "postgres://postgres@127.0.0.1:{port}/{}?sslmode=disable",
+                database.name
+            );
+            let mut command = bare(&["up", "--mode", "stepwise", "--migrations"]);
+            let output = command
+                .arg(probe::folder())
+                .env("DATABASE_URL", way)
+                .output();
+            let ended = Ended::of(output.unwrap()).ok();
+            assert_eq!(
+                database.value("SELECT string_agg(n::text, ' ' ORDER BY n) FROM t"),
+                "1 2",
+                "{number} {after_the_answer} {ended:?}"
+            );
+            assert_eq!(
+                database.value(RUNS),
+                format!("{} committed", probe::VERSION)
+            );
+            assert_eq!(
+                database.value("SELECT count(*) FROM wasmigrate.journal"),
+                "0"
+            );
+            if left.load(Ordering::SeqCst) >= 0 {
+                assert!(number > 5, "too few commits came by: {number}");
+                break;
+            }
+        }
+    }
 }

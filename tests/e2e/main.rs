@@ -32,6 +32,7 @@ mod lifecycle;
 mod output;
 mod parameters;
 mod plain;
+mod pooled;
 mod probe;
 mod processes;
 mod project;

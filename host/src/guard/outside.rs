@@ -77,6 +77,42 @@ pub fn outside(sql: &str) -> Option<Outside> {
     ask(sql, of).ok().flatten()
 }
 
+/// The same statement as one that the server runs in a transaction, for a trial that is rolled back; none where it has no
+/// such form, as VACUUM.
+pub fn inside(sql: &str) -> Option<String> {
+    ask(sql, |statements| {
+        let [
+            RawStmt {
+                stmt: Some(statement),
+                ..
+            },
+        ] = statements
+        else {
+            return None;
+        };
+        let mut statement = statement.node.clone()?;
+        match &mut statement {
+            NodeEnum::IndexStmt(index) => index.concurrent = false,
+            NodeEnum::DropStmt(drop) => drop.concurrent = false,
+            NodeEnum::ReindexStmt(reindex) => reindex.params.clear(),
+            NodeEnum::AlterTableStmt(alter) => {
+                let command = alter.cmds.first_mut()?.node.as_mut()?;
+                let NodeEnum::AlterTableCmd(command) = command else {
+                    return None;
+                };
+                let NodeEnum::PartitionCmd(partition) = command.def.as_mut()?.node.as_mut()? else {
+                    return None;
+                };
+                partition.concurrent = false;
+            }
+            _ => return None,
+        }
+        statement.deparse(DeparseOptions::default()).ok()
+    })
+    .ok()
+    .flatten()
+}
+
 fn of(statements: &[RawStmt]) -> Option<Outside> {
     let [
         RawStmt {
@@ -310,6 +346,25 @@ mod tests {
             assert_eq!(definition, None, "{sql}");
         }
         assert_eq!(outside("CREATE INDEX CONCURRENTLY ON s.t (a)"), None);
+    }
+
+    #[test]
+    fn a_statement_for_outside_has_a_form_for_inside() {
+        for (sql, wanted) in [
+            (
+                "CREATE INDEX CONCURRENTLY i ON s.t (lower(a)) WHERE b > 0",
+                "CREATE INDEX i ON s.t USING btree (lower(a)) WHERE b > 0",
+            ),
+            ("DROP INDEX CONCURRENTLY s.i", "DROP INDEX s.i"),
+            ("REINDEX (CONCURRENTLY) TABLE s.t", "REINDEX TABLE s.t"),
+            (
+                "ALTER TABLE s.t DETACH PARTITION s.p CONCURRENTLY",
+                "ALTER TABLE s.t DETACH PARTITION s.p",
+            ),
+        ] {
+            assert_eq!(inside(sql).as_deref(), Some(wanted));
+        }
+        assert_eq!(inside("VACUUM s.t"), None);
     }
 
     #[test]

@@ -154,8 +154,17 @@ impl Workplace<'_> {
                 self.record(run, phase, &findings).map_err(Failed::Final)?;
                 let took_ms = millis(started);
                 let rows_affected = ended.rows_affected;
-                self.close_steps(migration, phase, run, took_ms, &grants, ended)
-                    .await
+                let closed = self
+                    .close_steps(migration, phase, run, took_ms, &grants, ended)
+                    .await;
+                closed
+                    .map_err(|failed| match failed {
+                        // all steps are done, so the next attempt only closes
+                        Failed::Final(error) if error.code() == Code::DatabaseLost => {
+                            Failed::Contention(error)
+                        }
+                        failed => failed,
+                    })
                     .map(|remembered| {
                         let ran = Ran {
                             took_ms,

@@ -68,7 +68,7 @@ impl Found {
     }
 }
 
-/// Runs `up`, `verify` and `down` of a migration with each value of each of its settings.
+/// Runs `up`, `verify` and `down` of a migration in each of its modes, with each value of each of its settings.
 pub async fn find(
     address: &Address,
     migration: &Migration,
@@ -76,13 +76,16 @@ pub async fn find(
     lock_timeout: Duration,
     observer: Arc<dyn Observer>,
 ) -> Result<Found> {
-    migrator::allowed(migration, Mode::Transactional)?;
     let prepared = compiler.prepare(migration)?;
     let mut signals = Signals::hear()?;
     let mut found = Found::default();
     let choices = choices(&migration.manifest);
-    let count = choices.len();
-    for (place, settings) in choices.into_iter().enumerate() {
+    let modes = migration.manifest.modes.iter();
+    let trials: Vec<_> = modes
+        .flat_map(|mode| choices.iter().map(|settings| (*mode, settings.clone())))
+        .collect();
+    let count = trials.len();
+    for (place, (mode, settings)) in trials.into_iter().enumerate() {
         // one each: nothing that a run leaves in its session reaches the next
         let connection = address.connect("wasmigrate grants").await?;
         refuse_applied(&connection, migration).await?;
@@ -90,6 +93,7 @@ pub async fn find(
         let mut trial = Trial {
             migration,
             prepared: &prepared,
+            mode,
             settings,
             pins: migrator::pins(lock_timeout, migration.manifest.limits.statement_timeout()),
             place: (place + 1, count),
@@ -141,10 +145,12 @@ fn choices(manifest: &Manifest) -> Vec<Settings> {
     choices
 }
 
-/// The three phases in one transaction.
+/// The three phases in one transaction, in stepwise mode too: what then would run outside of transactions runs in its form
+/// for inside.
 struct Trial<'a> {
     migration: &'a Migration,
     prepared: &'a Prepared,
+    mode: Mode,
     settings: Settings,
     pins: String,
     place: (usize, usize),
@@ -191,7 +197,7 @@ impl Trial<'_> {
         self.observer.started(self.migration, phase, place, count);
         let job = Job {
             phase,
-            mode: Mode::Transactional,
+            mode: self.mode,
             held: Held::Recording,
             limits: self.migration.manifest.limits,
             settings: self.settings.clone(),
@@ -231,7 +237,7 @@ impl Trial<'_> {
 
     fn ended(&mut self, phase: Phase, outcome: Outcome) {
         self.found.runs.push(Run {
-            mode: Mode::Transactional,
+            mode: self.mode,
             settings: self.settings.clone(),
             phase,
             outcome,

@@ -26,17 +26,13 @@ impl Screen {
         }
         self.text(section(|phase| found.needed(phase).needed()))?;
         if self.talk > Talk::Quiet {
-            let modes = &migration.manifest.modes;
-            for mode in modes.iter().filter(|mode| **mode != Mode::Transactional) {
-                self.say(format!("mode {mode} was not tried: no run has it yet"));
-            }
             self.say(comparison(found, grants));
         }
         for run in &found.runs {
             if let Outcome::Failed(error) = &run.outcome {
-                let (phase, chosen) = (run.phase, chosen(&run.settings));
+                let (phase, mode, chosen) = (run.phase, run.mode, chosen(&run.settings));
                 self.warn(format!(
-                    "{phase}{chosen} failed, so the list may lack what comes after:"
+                    "{phase} in {mode} mode{chosen} failed, so the list may lack what comes after:"
                 ));
                 self.error(error);
             }
