@@ -41,7 +41,7 @@ fn pooler(mode: &str) -> Option<Pooler> {
     std::fs::write(
         &config,
         format!(
-            "[databases]\n* = host=127.0.0.1 port={server}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
+            "[databases]\n* = host=127.0.0.1 port={server} user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
              auth_type = any\nauth_file = {}\npool_mode = {mode}\nunix_socket_dir =\n\
              ignore_startup_parameters = extra_float_digits,search_path,options\n",
             users.display()

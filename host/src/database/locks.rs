@@ -74,31 +74,26 @@ pub async fn backend(session: &Session) -> Result<Backend, Failure> {
     Ok(session.json(sql, &[]).await?.unwrap_or_default())
 }
 
-/// Refuses sessions that are none: behind a pooler which hands each transaction to another backend, the backend of the
-/// lock session moves, or is the one that works. `before` is what served the lock session when it was opened.
-pub async fn refuse_pooled(lock: &Session, before: &Backend, work: &Backend) -> Result<()> {
+/// Refuses sessions that are none: behind a pooler which hands each transaction to another backend, that of the lock
+/// session moves, or is the one that works. `before` is what served the lock session when it was opened. To be asked
+/// before a lock is taken, which would stay with the pooler's connection.
+pub async fn refuse_pooled(lock: &Session, before: &Backend, work: &Session) -> Result<()> {
     let failed = |failure: Failure| failure.error(Code::Internal, "failed to take the run lock");
+    // one after the other: a pooler gives who comes next what was given back last
+    let working = backend(work).await.map_err(failed)?;
     let now = backend(lock).await.map_err(failed)?;
-    if now == *before && now != *work {
+    let seen = if now == working {
+        format!("both sessions are served by the backend {}", now.pid)
+    } else if now != *before {
+        let (before, now) = (before.pid, now.pid);
+        format!("the session of the run lock was served by the backend {before}, and then by {now}")
+    } else {
         return Ok(());
-    }
-    // the pooler's connections outlive this runner, and so would the lock
-    let _ = lock
-        .batch("SELECT pg_catalog.pg_advisory_unlock_all()")
-        .await;
-    let seen = match now == *work {
-        true => format!("both sessions are served by the backend {}", now.pid),
-        false => format!(
-            "the session of the run lock was served by the backend {}, and then by {}",
-            before.pid, now.pid
-        ),
     };
-    Err(Error::new(
-        Code::ConnectionPooled,
-        "failed to take the run lock: the connection is pooled by transaction",
-    )
-    .cause(seen)
-    .hint("point DATABASE_URL at the server itself, or at a pool with pool_mode = session"))
+    let what = "failed to take the run lock: the connection is pooled by transaction";
+    Err(Error::new(Code::ConnectionPooled, what)
+        .cause(seen)
+        .hint("point DATABASE_URL at the server itself, or at a pool with pool_mode = session"))
 }
 
 /// The columns of pg_stat_activity that make a [`Holder`].

@@ -71,9 +71,14 @@ impl<'a> Workplace<'a> {
             waiting: &mut waiting,
         };
         let work = workplace.work.as_ref().ok_or_else(given_up)?;
-        let both = async { tokio::try_join!(settle_in(work), locked(lock, patience)) };
-        let (backend, (lock, served_by)) = workplace.signals.unless(both).await??;
-        locks::refuse_pooled(&lock, &served_by, &backend).await?;
+        let locked = async {
+            let (backend, (lock, served_by)) =
+                tokio::try_join!(settle_in(work), prepared_lock(lock))?;
+            locks::refuse_pooled(&lock, &served_by, work).await?;
+            locks::acquire(&lock, patience).await?;
+            Ok((backend, lock))
+        };
+        let (backend, lock) = workplace.signals.unless(locked).await??;
         workplace.backend = backend;
         workplace.ledger = Some(Ledger::open(lock));
         workplace.take_fence().await?;
@@ -255,11 +260,8 @@ async fn settle_in(work: &Session) -> Result<Backend> {
     backend.map_err(failed)
 }
 
-/// A session that holds the run lock, and what serves it.
-async fn locked(
-    opening: JoinHandle<Result<Connection>>,
-    patience: Patience<'_>,
-) -> Result<(Session, Backend)> {
+/// The session that is to hold the run lock, and what serves it.
+async fn prepared_lock(opening: JoinHandle<Result<Connection>>) -> Result<(Session, Backend)> {
     let lock = Session::new(opening.await.map_err(|_| given_up())??);
     // events may be lost with a crash of the server's machine; the history is on the work session
     // and a lock on wasmigrate's own tables ends the run: that of its own guest would never go away
@@ -271,7 +273,6 @@ async fn locked(
         |failure: Failure| failure.error(Code::Internal, "failed to prepare the lock session");
     set.map_err(failed)?;
     let served_by = served_by.map_err(failed)?;
-    locks::acquire(&lock, patience).await?;
     Ok((lock, served_by))
 }
 

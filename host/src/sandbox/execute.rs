@@ -12,6 +12,7 @@ use super::wit::{execute, types};
 use crate::database::{Failure, Session, Value};
 use crate::guard::outside::inside;
 use crate::guard::statement::Class;
+use crate::migration::Mode;
 
 /// How many steps are on their way to the server at most.
 const MOST_SENT: usize = 64;
@@ -103,7 +104,7 @@ impl State {
     /// Sends as many at once as can be judged without knowing what the ones before have done.
     async fn execute_steps(&mut self, steps: Vec<execute::Step>) -> Answer<Vec<u64>> {
         self.ready_to_write()?;
-        if self.stepping.is_some() {
+        if self.mode == Mode::Stepwise {
             return self.execute_one_by_one(steps).await;
         }
         let total = steps.len() as u64;

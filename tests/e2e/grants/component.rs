@@ -253,7 +253,10 @@ fn each_phase_is_recorded_with_what_the_server_names() {
         .iter()
         .map(|run| &run["settings"]["colour"])
         .collect();
-    assert_eq!(colours, ["red", "red", "red", "blue", "blue", "blue"]);
+    assert_eq!(
+        colours,
+        [[["red"; 3], ["blue"; 3]]; 2].as_flattened().as_flattened()
+    );
     let text = found(&database, &file, &PROBED, &[]).ok();
     assert!(
         text.stdout.contains("    # fill in: call public.g(?)\n"),
@@ -299,7 +302,9 @@ fn a_failure_is_told_with_what_was_needed_until_then() {
         let ended = found(&database, &file, &PROBED, &[]).failed(status, code);
         assert!(ended.stderr.contains(words), "{ended:?}");
         assert!(
-            ended.stderr.contains("up with colour=blue failed"),
+            ended
+                .stderr
+                .contains("up in stepwise mode with colour=blue failed"),
             "{ended:?}"
         );
         assert!(ended.stdout.contains("\"delete public.t\""), "{ended:?}");
