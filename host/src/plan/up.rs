@@ -148,8 +148,10 @@ mod tests {
             migration("2", &[]),
             migration("3", &[]),
         ];
-        let mut done = History::default();
-        done.open = Some(open(&files[1], Phase::Up));
+        let mut done = History {
+            open: Some(open(&files[1], Phase::Up)),
+            ..History::default()
+        };
         assert_eq!(
             versions(up(&files, &done, None, false)).unwrap(),
             ["2", "1", "3"]
