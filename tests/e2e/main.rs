@@ -10,6 +10,7 @@ mod analysis;
 mod approval;
 mod attacks;
 mod batches;
+mod builds;
 mod bulk;
 mod checks;
 mod commands;

@@ -81,16 +81,7 @@ pub fn outside(sql: &str) -> Option<Outside> {
 /// such form, as VACUUM.
 pub fn inside(sql: &str) -> Option<String> {
     ask(sql, |statements| {
-        let [
-            RawStmt {
-                stmt: Some(statement),
-                ..
-            },
-        ] = statements
-        else {
-            return None;
-        };
-        let mut statement = statement.node.clone()?;
+        let mut statement = only(statements)?.clone();
         match &mut statement {
             NodeEnum::IndexStmt(index) => index.concurrent = false,
             NodeEnum::DropStmt(drop) => drop.concurrent = false,
@@ -113,17 +104,16 @@ pub fn inside(sql: &str) -> Option<String> {
     .flatten()
 }
 
+/// The statement of a text of one.
+fn only(statements: &[RawStmt]) -> Option<&NodeEnum> {
+    match statements {
+        [statement] => statement.stmt.as_ref()?.node.as_ref(),
+        _ => None,
+    }
+}
+
 fn of(statements: &[RawStmt]) -> Option<Outside> {
-    let [
-        RawStmt {
-            stmt: Some(statement),
-            ..
-        },
-    ] = statements
-    else {
-        return None;
-    };
-    match statement.node.as_ref()? {
+    match only(statements)? {
         NodeEnum::IndexStmt(index) => build(index),
         NodeEnum::DropStmt(drop) => dropped(drop),
         NodeEnum::ReindexStmt(reindex) => rebuilt(reindex),

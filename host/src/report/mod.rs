@@ -5,6 +5,7 @@ mod error;
 mod escape;
 mod json;
 mod needed;
+mod pace;
 mod page;
 mod recorded;
 mod review;

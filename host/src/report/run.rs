@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
+use super::pace::Pace;
 use super::{ErrorJson, Screen, Talk, error_json, escape};
 use crate::database::locks::Holder;
 use crate::error::Error;
@@ -17,7 +18,7 @@ use crate::sandbox::{Events, Level};
 /// Tells a screen what happens, while it happens.
 pub struct Telling {
     screen: Screen,
-    progress: Mutex<Option<Instant>>,
+    progress: Mutex<Option<Pace>>,
     unconfined: Once,
 }
 
@@ -43,18 +44,12 @@ impl Events for Telling {
     }
 
     fn progress(&self, done: u64, total: u64) {
-        // a guest may call this for every row; a reader wants a line a second
-        let Ok(mut last) = self.progress.lock() else {
+        let Ok(mut pace) = self.progress.lock() else {
             return;
         };
-        if last.is_some_and(|last| last.elapsed() < Duration::from_secs(1)) {
-            return;
+        if let Some(line) = Pace::line(&mut pace, done, total, Instant::now()) {
+            self.screen.say(line);
         }
-        *last = Some(Instant::now());
-        self.screen.say(match total {
-            0 => format!("  {done} done"),
-            total => format!("  {done} of {total} done"),
-        });
     }
 
     fn unconfined(&self, why: &str) {
@@ -92,6 +87,9 @@ impl Observer for Telling {
     }
 
     fn started(&self, migration: &Migration, phase: Phase, place: usize, count: usize) {
+        if let Ok(mut pace) = self.progress.lock() {
+            *pace = None;
+        }
         let line = format!(
             "{phase} {} {} ({place} of {count})",
             migration.version(),
