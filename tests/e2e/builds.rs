@@ -39,6 +39,8 @@ fn indexes_that_are_left_invalid_are_built_again_and_the_report_says_so() {
         )
         .write(&database);
     let ended = stepwise(&database, &["up", "--json"]).ok();
+    let told = "index public.ix was left broken: it is dropped, and built again";
+    assert!(ended.stderr.contains(told), "{ended:?}");
     let findings = ended.json()["ran"][0]["findings"].to_string();
     assert!(findings.contains("dropped, and built again"), "{findings}");
     assert_eq!(database.value(INVALID), "0");

@@ -1,8 +1,10 @@
 //! Stepwise mode: each step stands by itself, and what stops a run half-way is shown, mended and gone on with.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::guests::{change_manifest, file_of};
 use crate::probe::{self, Script};
-use crate::processes::{Running, until};
+use crate::processes::{Other, Running, until};
 use crate::support::{Database, Ended, VERSIONS, only, white_cross};
 
 pub const INVALID: &str = "SELECT count(*) FROM pg_index WHERE NOT indisvalid";
@@ -281,6 +283,47 @@ fn an_interrupted_run_says_that_it_can_go_on() {
         let asleep = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
         assert_eq!(database.value(asleep), "0");
     }
+}
+
+/// Who writes meanwhile is never refused, and what came in meanwhile is right too.
+#[test]
+fn writers_go_on_all_along() {
+    let database = Database::white_cross(2000, 50);
+    let over = AtomicBool::new(false);
+    let logs = "SELECT count(*) FROM medication_logs";
+    let before: u64 = database.value(logs).parse().unwrap();
+    let written: u64 = std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..3)
+            .map(|_| {
+                scope.spawn(|| {
+                    let writer = Other::open(&database, "SELECT 1");
+                    let mut written = 0;
+                    while !over.load(Ordering::Relaxed) {
+                        writer.run(
+                            "INSERT INTO medication_logs (\"medicationId\", \"studentId\", \"nurseId\", \"dosageGiven\", \"administeredAt\")
+                               SELECT (SELECT id FROM medications ORDER BY random() LIMIT 1), \"studentId\", \"nurseId\", '1', now()
+                               FROM medication_logs LIMIT 1;
+                             UPDATE medications SET \"updatedAt\" = now() WHERE id = (SELECT id FROM medications LIMIT 1);
+                             UPDATE users SET \"updatedAt\" = now() WHERE id = (SELECT id FROM users LIMIT 1)",
+                        );
+                        written += 1;
+                    }
+                    written
+                })
+            })
+            .collect();
+        let up = database.run(white_cross(), &["up", "--mode", "stepwise"]);
+        over.store(true, Ordering::Relaxed);
+        up.ok();
+        writers
+            .into_iter()
+            .map(|writer| writer.join().unwrap())
+            .sum()
+    });
+    assert!(written > 0);
+    assert_eq!(database.value(logs), (before + written).to_string());
+    database.run(white_cross(), &["verify"]).ok();
+    assert_eq!(database.value(INVALID), "0");
 }
 
 #[test]

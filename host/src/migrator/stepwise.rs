@@ -96,9 +96,11 @@ impl Workplace<'_> {
                 (attempt, pause, committed) = (1, FIRST_PAUSE, now);
             }
             if attempt == ATTEMPTS {
-                return Err(
-                    error.hint("run again when the database is less busy, or raise --lock-timeout")
-                );
+                return Err(match error.code() {
+                    Code::ContentionGivenUp => error
+                        .hint("run again when the database is less busy, or raise --lock-timeout"),
+                    _ => error,
+                });
             }
             attempt += 1;
             self.back_off(&error, &mut pause).await?;

@@ -4,6 +4,7 @@
 
 use super::execute::Admitted;
 use super::state::{Answer, Fault, State, excerpt};
+use super::talk::Level;
 use crate::database::{
     Attached, Built, Failure, IndexKey, IndexSpec, Session, Target, label, qualified, quoted,
 };
@@ -95,9 +96,12 @@ impl State {
         if let (Outside::BuildIndex { index, .. }, Found::Index(Built::Broken, _)) =
             (outside, &found)
         {
+            let name = label(&index.0, &index.1);
+            let told = format!("index {name} was left broken: it is dropped, and built again");
+            self.events.log(Level::Info, &told);
             self.find(Finding {
                 kind: "index".into(),
-                subject: label(&index.0, &index.1),
+                subject: name,
                 expected: "whole, or absent".to_owned(),
                 seen: "what an interrupted build has left: dropped, and built again".to_owned(),
                 met: true,
