@@ -95,3 +95,26 @@ fn transactional_down_begins_again_from_every_point() {
         4,
     );
 }
+
+/// What a half-way `up` has done, `down` undoes in either mode.
+#[test]
+fn down_undoes_a_run_that_was_killed_anywhere() {
+    let before = Database::white_cross(60, 5);
+    let case = Case {
+        before: &before,
+        folder: folder(),
+        args: &["up", "--mode", "stepwise"],
+    };
+    let (points, _) = case.undisturbed();
+    let schema = before.schema();
+    for point in chosen(points.len(), 7) {
+        for mode in ["stepwise", "transactional"] {
+            let (undone, left) = case.undone(point, &["down", "--all", "--mode", mode]);
+            assert_eq!(undone, schema, "{mode} after a kill at point {point}");
+            assert!(
+                left.is_empty() || left == "0 0 0 0",
+                "{left} after a kill at point {point}"
+            );
+        }
+    }
+}

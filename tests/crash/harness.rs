@@ -142,6 +142,32 @@ impl Case<'_> {
         (true, picture(&database))
     }
 
+    /// Kills a run at a point and undoes what it has done with another command; the schema that this leaves, and what is
+    /// left open.
+    pub fn undone(&self, point: usize, undo: &[&str]) -> (String, String) {
+        let database = self.before.copy();
+        let mut child = self
+            .command(&database)
+            .env("WASMIGRATE_STOP_AT", point.to_string())
+            .spawn()
+            .unwrap();
+        if stopped(&mut child) {
+            child.kill().unwrap();
+        }
+        child.wait().unwrap();
+        let undone = database.command(self.folder, undo).output().unwrap();
+        assert!(
+            undone.status.success(),
+            "{undo:?} after a kill at point {point}: {}",
+            String::from_utf8_lossy(&undone.stderr)
+        );
+        let left = match &database.value("SELECT to_regclass('wasmigrate.journal')")[..] {
+            "" => String::new(),
+            _ => picture(&database).left,
+        };
+        (database.schema(), left)
+    }
+
     /// The exit status says what became of the run: 9 where steps are committed and it is open.
     fn told_truly(&self, database: &Database, status: ExitStatus, point: usize, how: How) {
         let open = "SELECT coalesce((SELECT count(*) FROM wasmigrate.journal WHERE changes), 0)";
