@@ -84,6 +84,7 @@ impl Case<'_> {
             self.args
         );
         let points = std::fs::read_to_string(file.path()).unwrap();
+        assert!(!points.is_empty(), "the binary has no points to stop at");
         let named = |line: &str| line.split_once(' ').map(|(_, name)| name.to_owned());
         (
             points.lines().filter_map(named).collect(),
