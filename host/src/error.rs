@@ -46,12 +46,16 @@ codes! {
         "The command line does not fit. `wasmigrate help VERB` lists what a verb takes.";
     ConfigInvalid "config-invalid" 2
         "wasmigrate.toml, an environment variable or a connection string holds something that is not understood. The message names the place.";
+    EnvironmentUnknown "environment-unknown" 2
+        "--env or WASMIGRATE_ENV names an environment that wasmigrate.toml does not have. An environment is a table [env.NAME] of that file; the hint lists those that are there. Nothing was done.";
+    ConfigExists "config-exists" 2
+        "`wasmigrate init` found a wasmigrate.toml in the folder and left it as it is. Edit that file; or move it away and say `init` again, then take over what you need.";
     DirectoryUnreadable "directory-unreadable" 2
         "The folder of migrations, or a file in it, cannot be read. It is named by --migrations or by `migrations` in wasmigrate.toml; `wasmigrate build` fills it.";
     MigrationUnknown "migration-unknown" 2
         "No migration has the version or name that was given. `wasmigrate status` lists them.";
     SettingInvalid "setting-invalid" 2
-        "A --set names a setting that no migration declares, or a value that the manifest does not list. `wasmigrate inspect FILE` shows a component's settings.";
+        "A --set, or [settings] or [env.NAME.settings] of wasmigrate.toml, names a setting that no migration declares, or a value that the manifest does not list. `wasmigrate inspect FILE` shows a component's settings.";
     SigningFailed "signing-failed" 2
         "The approval could not be signed: the key's file cannot be read or is no OpenSSH key of ed25519, it has a passphrase, or the command of --sign-with failed. The lock file is as it was. A key with a passphrase signs through the agent: --sign-with 'ssh-keygen -Y sign -n wasmigrate -f KEY.pub'.";
     BuildFailed "build-failed" 2
@@ -143,6 +147,10 @@ codes! {
         "The migration made a call while its bulk write was open, or left it unfinished. Finish the write first.";
     VerificationFailed "verification-failed" 6
         "The migration is applied and committed, but its `verify` found something missing or failed. The findings say what; `wasmigrate down` undoes the migration.";
+    TestFailed "test-failed" 6
+        "`wasmigrate test` ran a migration on a copy of its scratch database, and its `up` or its `down` failed there; the causes say why, and `first_code` in JSON names their code. Where tables are missing, --from FILE brings the schema that the migration expects.";
+    TestSchemaDiffers "test-schema-differs" 6
+        "`wasmigrate test` compared what pg_dump says of the schema: either `down` does not undo all that `up` did, or a second `up` behind it does not come to the same as the first. The lines that differ are shown: what begins with `-` is missing, with `+` too much. Mend `down`, or leave a statement of `up` away that nothing can undo.";
 
     Denied "denied" 7
         "The migration asked for something that no migration may do: transaction and session control, roles and privileges, dynamic SQL, CASCADE, the system's own tables, and what the guard does not know. The run was rolled back; no grant can allow it.";
@@ -174,7 +182,7 @@ codes! {
         "The migration logged more than allowed. `log-bytes` in [limits]; default 1MiB.";
 
     LimitStepBytes "limit-step-bytes" 7
-        "In stepwise mode what a call answers is kept in the journal, 1MiB at most. Go through a large table in `batches`, or let the server do the work in one statement.";
+        "In stepwise mode what a call answers is kept in the journal, and it is larger than allowed. Go through a large table in `batches`, or let the server do the work in one statement. `step-bytes` in [limits]; default 1MiB.";
 
     DatabaseUnreachable "database-unreachable" 8
         "No PostgreSQL server answered at the address. Check DATABASE_URL or the PG* variables, and that the server runs and accepts connections from here.";

@@ -45,6 +45,8 @@ pub mod toml_text;
 
 pub mod text;
 
+pub mod lines;
+
 pub mod points;
 
 pub mod error;

@@ -40,6 +40,9 @@ pub struct Limits {
     pub statement_time: Duration,
     /// `log-bytes`: bytes of log messages and findings in a run, with a line's end each. Default 1MiB, at most 64MiB.
     pub log_bytes: u64,
+    /// `step-bytes`: bytes that the answer of one call takes in the journal in stepwise mode. Default 1MiB, at most
+    /// 64MiB.
+    pub step_bytes: u64,
 }
 
 impl Limits {
@@ -57,10 +60,11 @@ impl Limits {
         // the server counts milliseconds in 32 bits
         statement_time: Duration::from_secs(24 * DAY),
         log_bytes: 64 * MIB,
+        step_bytes: 64 * MIB,
     };
 
     /// Every limit as its key and its value in the manifest's notation.
-    pub fn shown(&self) -> [(&'static str, String); 11] {
+    pub fn shown(&self) -> [(&'static str, String); 12] {
         [
             ("memory", size(self.memory)),
             ("guest-time", time(self.guest_time)),
@@ -73,6 +77,7 @@ impl Limits {
             ("wall-time", time(self.wall_time)),
             ("statement-time", time(self.statement_time)),
             ("log-bytes", size(self.log_bytes)),
+            ("step-bytes", size(self.step_bytes)),
         ]
     }
 
@@ -96,6 +101,7 @@ impl Default for Limits {
             wall_time: Duration::from_secs(DAY),
             statement_time: Duration::from_secs(DAY),
             log_bytes: MIB,
+            step_bytes: MIB,
         }
     }
 }
@@ -136,6 +142,7 @@ pub(crate) struct RawLimits {
     wall_time: Option<Spanned<String>>,
     statement_time: Option<Spanned<String>>,
     log_bytes: Option<Spanned<String>>,
+    step_bytes: Option<Spanned<String>>,
 }
 
 impl RawLimits {
@@ -176,6 +183,7 @@ impl RawLimits {
             wall_time,
             statement_time: timed(&self.statement_time, wall_time, max.statement_time)?,
             log_bytes: sized(&self.log_bytes, default.log_bytes, max.log_bytes)?,
+            step_bytes: sized(&self.step_bytes, default.step_bytes, max.step_bytes)?,
         })
     }
 }
@@ -240,6 +248,7 @@ mod tests {
             ("wall-time", "\"30days\"", "\"2592001s\""),
             ("statement-time", "\"24days\"", "\"2073601s\""),
             ("log-bytes", "\"64MiB\"", "\"65MiB\""),
+            ("step-bytes", "\"64MiB\"", "\"65MiB\""),
         ] {
             assert!(read(&format!("{key} = {at}")).is_ok(), "{key}");
             let error = read(&format!("{key} = {past}")).unwrap_err();

@@ -1,7 +1,8 @@
 //! Going through a table in ranges of a unique key.
 
 use crate::probe::{self, Script};
-use crate::support::Database;
+use crate::role::granted;
+use crate::support::{Database, build};
 
 const UPDATE: &str = "UPDATE public.t AS t SET n = n + 1 WHERE {filter}";
 
@@ -100,6 +101,30 @@ fn a_key_that_does_not_place_each_row_is_refused() {
     }
 }
 
+/// Another order than that of `<` among pg_catalog's operators would leave rows out.
+#[test]
+fn a_key_with_operators_of_its_own_is_refused() {
+    let folder = granted(&[
+        "read public.t",
+        "update public.t",
+        "extension citext in public",
+        "use-type public.also_citext",
+    ]);
+    for r#type in ["citext", "also_citext"] {
+        let database = Database::empty();
+        database.sql(&format!(
+            "CREATE EXTENSION citext; CREATE DOMAIN also_citext AS citext;
+             CREATE TABLE public.t (n int, id {type} PRIMARY KEY); INSERT INTO t VALUES (0, 'a'), (0, 'Z')"
+        ));
+        let script = Script::default().up("batches", &["public", "t", "id", "10", UPDATE]);
+        script.write(&database);
+        let ended = database
+            .run(folder.path(), &["up"])
+            .failed(6, "call-unsupported");
+        assert!(ended.stderr.contains("as citext"), "{ended:?}");
+    }
+}
+
 /// Reading the key is reading.
 #[test]
 fn the_key_must_be_granted() {
@@ -107,4 +132,30 @@ fn the_key_must_be_granted() {
     database.sql("CREATE TABLE public.secret (id int PRIMARY KEY)");
     let script = Script::default().up("batches", &["public", "secret", "id", "10", UPDATE]);
     script.fails(&database, 7, "grant-denied", "read public.secret(id)");
+}
+
+/// White Cross's backfill promises what was there as it began, and holds no later log against the application.
+#[test]
+fn names_are_promised_for_the_logs_from_before() {
+    let database = Database::white_cross(60, 5);
+    let folder = build("normalise", &["migrations-wasm/normalize-medication-names"]);
+    database.run(&folder, &["up", "--mode", "stepwise"]).ok();
+    let unnamed = "SELECT count(*) FROM medication_logs l JOIN medications m ON m.id = l.\"medicationId\" \
+        WHERE l.\"medicationName\" IS DISTINCT FROM lower(btrim(m.name))";
+    assert_eq!(database.value(unnamed), "0");
+    database.sql(
+        "INSERT INTO medication_logs (\"medicationId\", \"studentId\", \"nurseId\", \"dosageGiven\", \"administeredAt\")
+         SELECT m.id, l.\"studentId\", l.\"nurseId\", '1', now() FROM medications m, medication_logs l LIMIT 1",
+    );
+    database.run(&folder, &["verify"]).ok();
+    database.sql(
+        "UPDATE medication_logs SET \"medicationName\" = NULL WHERE id = (SELECT l.id FROM medication_logs l
+         JOIN medications m ON m.id = l.\"medicationId\" ORDER BY l.\"createdAt\" LIMIT 1)",
+    );
+    let ended = database.run(&folder, &["verify"]);
+    assert_eq!(ended.status, 6, "{ended:?}");
+    assert!(
+        ended.stdout.contains("expected no row, seen 1 row"),
+        "{ended:?}"
+    );
 }

@@ -25,7 +25,7 @@ fn schema() -> String {
 
 /// Fails the test unless no file and no process is left, after a while.
 #[track_caller]
-fn assert_nothing_left(temp: &Path) {
+pub fn assert_nothing_left(temp: &Path) {
     let started = Instant::now();
     loop {
         let files = std::fs::read_dir(temp).unwrap().count();

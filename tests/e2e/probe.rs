@@ -153,7 +153,12 @@ impl Script {
 
     /// Writes it down, and nothing of an earlier one stays.
     pub fn write(&self, database: &Database) {
-        database.sql(&format!(
+        database.sql(&self.text());
+    }
+
+    /// The statements that make what the probe needs, and write the script down.
+    pub fn text(&self) -> String {
+        format!(
             "DROP TABLE IF EXISTS public.probe_step, public.probe_answer;
              CREATE TABLE public.probe_step (phase text, step int, verb text, args text[]);
              CREATE TABLE public.probe_answer (step int, line int, place int, name text, type_name text,
@@ -164,7 +169,7 @@ impl Script {
                  AS 'SELECT pg_catalog.pg_sleep($1)::text';
              {}",
             self.sql
-        ));
+        )
     }
 
     /// Runs `up` with it.

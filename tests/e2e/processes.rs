@@ -11,7 +11,7 @@ use crate::guests::{change_manifest, file_of};
 use crate::support::{Database, Ended, RUNTIME, VERSIONS, build, run_on};
 
 /// After this long a test gives up waiting; no right outcome depends on it.
-const LONG: Duration = Duration::from_secs(90);
+pub const LONG: Duration = Duration::from_secs(90);
 
 /// A run of the binary that goes on beside the test.
 pub struct Running {

@@ -363,6 +363,18 @@ fn what_is_read_must_fit_the_journal() {
         .write(&database);
     let ended = stepwise(&database, &["up"]).failed(7, "limit-step-bytes");
     assert!(ended.stderr.contains("batches"), "{ended:?}");
-    database.sql("DELETE FROM big WHERE ctid IN (SELECT ctid FROM big LIMIT 300)");
-    stepwise(&database, &["up"]).ok();
+    let limited = |limit: &str| {
+        let folder = only(probe::folder(), &[probe::VERSION]);
+        change_manifest(&file_of(folder.path(), probe::VERSION), |manifest| {
+            format!("{manifest}\n[limits]\nstep-bytes = \"{limit}\"\n")
+        });
+        database.run(folder.path(), &["up", "--mode", "stepwise"])
+    };
+    // 1,200,000 bytes of text, their 4 byte offsets, and some more
+    let ended = limited("1200000B").failed(7, "limit-step-bytes");
+    assert!(
+        ended.stderr.contains("(step-bytes = 1200000B)"),
+        "{ended:?}"
+    );
+    limited("1210000B").ok();
 }

@@ -53,6 +53,20 @@ pub fn white_cross() -> &'static Path {
     &FOLDER
 }
 
+/// The statements that make White Cross's tables and fill them.
+pub fn white_cross_sql(rows: u32, orphans: u32) -> String {
+    let seed: Vec<&str> = SEED
+        .lines()
+        .filter(|line| !line.starts_with('\\'))
+        .collect();
+    let seed = seed.join("\n");
+    let seed = seed.replace(":rows", &rows.to_string());
+    format!(
+        "{SCHEMA}\n{}",
+        seed.replace(":orphans", &orphans.to_string())
+    )
+}
+
 /// Builds guest crates (folders below the root; none means those of wasmigrate.toml) into a folder of
 /// that name below `target/e2e`.
 pub fn build(name: &str, crates: &[&str]) -> PathBuf {
@@ -119,17 +133,7 @@ impl Database {
     /// One with White Cross's tables, filled.
     pub fn white_cross(rows: u32, orphans: u32) -> Self {
         let database = Database::empty();
-        database.sql(SCHEMA);
-        let seed: Vec<&str> = SEED
-            .lines()
-            .filter(|line| !line.starts_with('\\'))
-            .collect();
-        let seed = seed.join("\n");
-        database.sql(
-            &seed
-                .replace(":rows", &rows.to_string())
-                .replace(":orphans", &orphans.to_string()),
-        );
+        database.sql(&white_cross_sql(rows, orphans));
         database
     }
 
@@ -233,6 +237,7 @@ pub fn bare(args: &[&str]) -> Command {
     command
         .current_dir(std::env::temp_dir())
         .env_remove("DATABASE_URL")
+        .env_remove("WASMIGRATE_ENV")
         .env("NO_COLOR", "1")
         .env("XDG_CACHE_HOME", root().join("target/e2e/cache"))
         .args(args);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use wasmigrate::database::doing::Doing;
 use wasmigrate::database::locks::Holder;
 use wasmigrate::error::Error;
 use wasmigrate::finding::Finding;
@@ -22,6 +23,7 @@ impl Observer for Silent {
     fn waiting(&self, _: &str, _: &Holder) {}
     fn started(&self, _: &Migration, _: Phase, _: usize, _: usize) {}
     fn blocked(&self, _: &[Holder]) {}
+    fn doing(&self, _: Option<&Doing>) {}
     fn retrying(&self, _: &Error, _: Duration) {}
     fn ended(&self, _: &Ran) {}
 }

@@ -22,6 +22,7 @@ impl Approval {
         migrations: &[Migration],
         chosen: impl Fn(&Migration) -> bool,
     ) -> Result<()> {
-        pin(project, self.locked, migrations, chosen)
+        let required = project.choices.approval_required.unwrap_or(false);
+        pin(project, self.locked || required, migrations, chosen)
     }
 }

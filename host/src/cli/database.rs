@@ -7,10 +7,10 @@ use crate::cli::Context;
 use crate::database::address::Address;
 use crate::database::load;
 use crate::embedded::{self, Embedded};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::migration::Mode;
 use crate::migrator::Options;
-use crate::project::{Project, Secret};
+use crate::project::{Choices, FILE, Project, Secret};
 use crate::sandbox::Compiler;
 
 /// Where the database is
@@ -40,14 +40,28 @@ impl std::fmt::Debug for Hidden {
 }
 
 impl Database {
-    /// The address from the command line, the environment and the project's file, in that order.
+    /// The address from the command line, the variable that the chosen environment names, the other variables and the
+    /// project's file, in that order.
     pub fn address(&self, project: &Project) -> Result<Address> {
         let env = |name: &str| std::env::var(name).ok();
-        let explicit = self.database_url.as_ref().map(|hidden| hidden.0.clone());
-        let explicit = explicit.or_else(|| env("DATABASE_URL").filter(|url| !url.is_empty()));
+        let set = |name: &str| env(name).filter(|url| !url.is_empty());
+        let explicit = match (&self.database_url, &project.choices.database_url_env) {
+            (Some(hidden), _) => Some(hidden.0.clone()),
+            // never another database because one variable is missing
+            (None, Some(name)) => Some(set(name).ok_or_else(|| unset(name))?),
+            (None, None) => set("DATABASE_URL"),
+        };
         let in_file = project.database_url.as_ref().map(Secret::reveal);
         Address::resolve(explicit.as_deref(), in_file, &env)
     }
+}
+
+fn unset(variable: &str) -> Error {
+    let what =
+        format!("failed to find the database's address: the variable `{variable}` is not set");
+    Error::new(Code::ConfigInvalid, what).hint(format!(
+        "set it to a connection string, since `database-url-env` of the chosen environment in {FILE} names it; or say --database-url"
+    ))
 }
 
 /// A database, or a throwaway server in its place
@@ -79,8 +93,7 @@ impl Target {
 
     /// Reads the files and starts the server, where there is to be one.
     pub fn open(&self, context: &Context, project: &Project) -> Result<Place> {
-        let named = |file: &PathBuf| Ok((file.display().to_string(), read_sql(file)?));
-        let load_first = self.load.iter().map(named).collect::<Result<Vec<_>>>()?;
+        let load_first = read_all(&self.load)?;
         let (server, address) = if self.embedded {
             let (server, address) = embedded(context)?;
             (Some(server), address)
@@ -105,17 +118,18 @@ impl Place {
 /// How long to wait for what
 #[derive(Debug, clap::Args)]
 pub struct Waiting {
-    /// How long to wait for another runner
-    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = humantime::parse_duration)]
-    wait: Duration,
+    /// How long to wait for another runner [default: `wait` in wasmigrate.toml, else 10m]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    wait: Option<Duration>,
     /// End the statement of an earlier, killed run after this time; without it, it is waited for
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     fence_after: Option<Duration>,
     #[command(flatten)]
     locks: Locks,
     /// How long a statement outside of transactions, such as a concurrent build, waits for others' transactions
-    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = humantime::parse_duration)]
-    concurrent_timeout: Duration,
+    /// [default: `concurrent-timeout` in wasmigrate.toml, else 30m]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    concurrent_timeout: Option<Duration>,
 }
 
 /// How migrations run
@@ -127,12 +141,61 @@ pub struct Running {
     mode: Option<Mode>,
 }
 
+/// How long to wait for the locks of tables
+#[derive(Debug, clap::Args)]
+pub struct Locks {
+    /// How long a statement waits for a lock before its transaction is tried again [default: `lock-timeout` in
+    /// wasmigrate.toml, else 3s]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    lock_timeout: Option<Duration>,
+}
+
+/// Choices of settings
+#[derive(Debug, clap::Args)]
+pub struct Chosen {
+    /// Choose a setting that a migration offers; may be given several times [default: `[settings]` in wasmigrate.toml]
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+    settings: Vec<(String, String)>,
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("a setting is written NAME=VALUE".to_owned()),
+    }
+}
+
+/// What is said on the command line, over what the project chooses, over the standard.
+fn options(line: Choices, project: &Project) -> Options {
+    let choices = line.over(project.choices.clone());
+    let standard = Options::default();
+    Options {
+        preferred: choices.mode.unwrap_or(standard.preferred),
+        preferred_settings: choices.settings.into_iter().collect(),
+        wait: choices.wait.unwrap_or(standard.wait),
+        lock_timeout: choices.lock_timeout.unwrap_or(standard.lock_timeout),
+        outside_timeout: choices
+            .concurrent_timeout
+            .unwrap_or(standard.outside_timeout),
+        ..standard
+    }
+}
+
+impl Chosen {
+    /// The options with these settings.
+    pub fn options(self, options: Options) -> Options {
+        Options {
+            settings: self.settings,
+            ..options
+        }
+    }
+}
+
 impl Running {
     /// The options with the mode that is wanted.
-    pub fn options(&self, project: &Project, options: Options) -> Options {
+    pub fn options(&self, options: Options) -> Options {
         Options {
             mode: self.mode,
-            preferred: project.mode.unwrap_or(Mode::Transactional),
             ..options
         }
     }
@@ -140,31 +203,28 @@ impl Running {
 
 impl Waiting {
     /// The options of a run that has this patience.
-    pub fn options(&self) -> Options {
-        Options {
+    pub fn options(&self, project: &Project) -> Options {
+        let line = Choices {
             wait: self.wait,
+            lock_timeout: self.locks.lock_timeout,
+            concurrent_timeout: self.concurrent_timeout,
+            ..Choices::default()
+        };
+        Options {
             fence_after: self.fence_after,
-            outside_timeout: self.concurrent_timeout,
-            ..self.locks.options()
+            ..options(line, project)
         }
     }
 }
 
-/// How long to wait for the locks of tables
-#[derive(Debug, clap::Args)]
-pub struct Locks {
-    /// How long a statement waits for a lock before its transaction is tried again
-    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = humantime::parse_duration)]
-    lock_timeout: Duration,
-}
-
 impl Locks {
     /// The options of a run that has this patience.
-    pub fn options(&self) -> Options {
-        Options {
+    pub fn options(&self, project: &Project) -> Options {
+        let line = Choices {
             lock_timeout: self.lock_timeout,
-            ..Options::default()
-        }
+            ..Choices::default()
+        };
+        options(line, project)
     }
 }
 
@@ -188,10 +248,52 @@ pub fn embedded(context: &Context) -> Result<(Embedded, Address)> {
     Ok((server, address))
 }
 
-/// Reads a file of SQL that is to be loaded first.
+/// Reads files of SQL that are to be loaded first, each with its name.
+pub fn read_all(files: &[PathBuf]) -> Result<Vec<(String, String)>> {
+    let named = |file: &PathBuf| Ok((file.display().to_string(), read_sql(file)?));
+    files.iter().map(named).collect()
+}
+
 fn read_sql(file: &PathBuf) -> Result<String> {
-    use crate::error::{Code, Error};
     std::fs::read_to_string(file).map_err(|error| {
         Error::new(Code::Usage, format!("failed to read `{}`", file.display())).cause(error)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_wins_over_the_project_and_that_over_the_standard() {
+        let patience = |seconds: Option<u64>| {
+            let time = seconds.map(Duration::from_secs);
+            Choices {
+                wait: time,
+                lock_timeout: time,
+                concurrent_timeout: time,
+                ..Choices::default()
+            }
+        };
+        let times = |line: Option<u64>, file: Option<u64>| {
+            let project = Project {
+                choices: patience(file),
+                ..Project::default()
+            };
+            let options = options(patience(line), &project);
+            [options.wait, options.lock_timeout, options.outside_timeout].map(|time| time.as_secs())
+        };
+        assert_eq!(times(None, None), [600, 3, 1800]);
+        assert_eq!(times(None, Some(7)), [7; 3]);
+        assert_eq!(times(Some(5), Some(7)), [5; 3]);
+    }
+
+    #[test]
+    fn the_defaults_that_init_writes_are_the_real_ones() {
+        let written = crate::project::defaults();
+        let choices = written.choices.clone();
+        assert!(choices.wait.and(choices.lock_timeout).is_some() && choices.mode.is_some());
+        let shown = format!("{:?}", options(Choices::default(), &written));
+        assert_eq!(shown, format!("{:?}", Options::default()));
+    }
 }

@@ -45,7 +45,7 @@ impl Args {
         self.approval
             .check(&project, &migrations, |one| undo.may_reach(one))?;
         let address = self.database.address(&project)?;
-        let options = self.running.options(&project, self.waiting.options());
+        let options = self.running.options(self.waiting.options(&project));
         let telling = Arc::new(Telling::new(context.screen));
         let summary = block_on(async {
             Ok(migrator::down(

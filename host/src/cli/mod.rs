@@ -7,12 +7,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anstream::ColorChoice;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::error::{Code, Error, Result};
 use crate::guard::STATEMENT_WALL;
 use crate::project::{FILE, Project};
-use crate::report::{Screen, Talk, without_passwords};
+use crate::report::{Logs, Screen, Talk, escape, listen, without_passwords};
 
 mod approval;
 mod approve;
@@ -23,9 +24,11 @@ mod demo;
 mod down;
 mod explain;
 mod grants;
+mod init;
 mod inspect;
 mod repair;
 mod status;
+mod test;
 mod up;
 mod verify;
 
@@ -51,9 +54,11 @@ verbs! {
     Verify verify;
     Repair repair;
     Grants grants;
+    Test test;
     Inspect inspect;
     Approve approve;
     Build build;
+    Init init;
     Explain explain;
     Completions completions;
     Demo demo;
@@ -80,6 +85,9 @@ struct Global {
     /// The project's file [default: wasmigrate.toml here or in a folder above]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Run as [env.NAME] of the project's file says, in place of WASMIGRATE_ENV
+    #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    env: Option<String>,
     /// The folder of built components [default: `migrations` in the project's file]
     #[arg(long, global = true, value_name = "DIR")]
     migrations: Option<PathBuf>,
@@ -95,6 +103,15 @@ struct Global {
     /// Use colours; NO_COLOR holds too
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     color: Color,
+    /// Write what goes to standard error as lines of text, or as a JSON object a line; RUST_LOG chooses what is logged
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -104,12 +121,16 @@ enum Color {
     Never,
 }
 
+/// The variable that names the environment where `--env` does not.
+const ENVIRONMENT: &str = "WASMIGRATE_ENV";
+
 /// What every verb gets: the screen, and what the global options say.
 #[derive(Debug)]
 pub struct Context {
     /// Where results and talk go.
     pub screen: Screen,
     config: Option<PathBuf>,
+    environment: Option<String>,
     migrations: Option<PathBuf>,
 }
 
@@ -129,20 +150,35 @@ impl Context {
             json: global.json,
             talk,
             color,
+            logs: match global.log_format {
+                LogFormat::Text => Logs::Text,
+                LogFormat::Json => Logs::Json,
+            },
         };
         Context {
             screen,
             config: global.config,
+            environment: global.env,
             migrations: global.migrations,
         }
     }
 
-    /// The project's file; the default project where there is none.
+    /// The project's file, in the environment that is chosen; the default project where there is none.
     pub fn project(&self) -> Result<Project> {
         let here = std::env::current_dir().map_err(|error| {
             Error::new(Code::ConfigInvalid, "failed to find the current folder").cause(error)
         })?;
-        Ok(Project::find(self.config.as_deref(), &here)?.unwrap_or_default())
+        let project = Project::find(self.config.as_deref(), &here)?.unwrap_or_default();
+        let variable = || std::env::var_os(ENVIRONMENT).filter(|name| !name.is_empty());
+        let variable = || variable().map(|name| name.to_string_lossy().into_owned());
+        match self.environment.clone().or_else(variable) {
+            None => Ok(project),
+            Some(name) => {
+                let project = project.in_environment(&name)?;
+                self.screen.say(format!("environment {}", escape(&name)));
+                Ok(project)
+            }
+        }
     }
 
     /// The folder of built components.
@@ -169,7 +205,11 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let context = Context::new(cli.global);
-    listen(context.screen.talk);
+    let screen = context.screen;
+    if let Err(error) = listen(screen.logs, screen.talk) {
+        screen.error(&error);
+        return error.code().exit().into();
+    }
     match cli.verb.run(&context) {
         Ok(status) => status.into(),
         Err(error) => {
@@ -177,22 +217,6 @@ pub fn main() -> ExitCode {
             error.code().exit().into()
         }
     }
-}
-
-/// Shows what libraries and the connection have to say, as far as the operator wants to hear it.
-fn listen(talk: Talk) {
-    let level = match talk {
-        Talk::Quiet => tracing::Level::ERROR,
-        Talk::Normal => tracing::Level::WARN,
-        Talk::Verbose => tracing::Level::INFO,
-    };
-    tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .with_target(false)
-        .without_time()
-        .init();
 }
 
 /// Runs a future to its end. Only verbs that talk to a database need it.
@@ -221,6 +245,7 @@ fn usage(error: &clap::Error) -> ExitCode {
             json: true,
             talk: Talk::Quiet,
             color: ColorChoice::Never,
+            logs: Logs::Text,
         };
         screen.error(&Error::new(Code::Usage, message));
     } else {
@@ -263,8 +288,10 @@ mod tests {
                 json: false,
                 talk: Talk::Normal,
                 color: ColorChoice::Never,
+                logs: Logs::Text,
             },
             config: None,
+            environment: None,
             migrations,
         };
         let project = Project {

@@ -35,7 +35,7 @@ impl Args {
         }
         let project = context.project()?;
         let address = self.database.address(&project)?;
-        let options = self.waiting.options();
+        let options = self.waiting.options(&project);
         let telling = Arc::new(Telling::new(context.screen));
         let open = block_on(migrator::abandon(
             &address,

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::cli::approval::Approval;
-use crate::cli::database::{Running, Target, Waiting, compiler};
+use crate::cli::database::{Chosen, Running, Target, Waiting, compiler};
 use crate::cli::{Context, block_on};
 use crate::error::Result;
 use crate::migration::{Migration, Version};
@@ -17,9 +17,8 @@ pub struct Args {
     /// Apply nothing above this version
     #[arg(long, value_name = "VERSION")]
     to: Option<Version>,
-    /// Choose a setting that a migration offers; may be given several times
-    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
-    settings: Vec<(String, String)>,
+    #[command(flatten)]
+    chosen: Chosen,
     /// Apply migrations that are older than what is applied
     #[arg(long)]
     allow_late: bool,
@@ -31,13 +30,6 @@ pub struct Args {
     waiting: Waiting,
 }
 
-fn setting(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("a setting is written NAME=VALUE".to_owned()),
-    }
-}
-
 impl Args {
     pub fn run(self, context: &Context) -> Result<u8> {
         let project = context.project()?;
@@ -45,11 +37,11 @@ impl Args {
         let wanted = |one: &Migration| self.to.as_ref().is_none_or(|to| one.version() <= to);
         self.approval.check(&project, &migrations, wanted)?;
         let place = self.target.open(context, &project)?;
+        let options = self.running.options(self.waiting.options(&project));
         let options = Options {
             to: self.to,
             allow_late: self.allow_late,
-            settings: self.settings,
-            ..self.running.options(&project, self.waiting.options())
+            ..self.chosen.options(options)
         };
         let telling = Arc::new(Telling::new(context.screen));
         let summary = block_on(async {

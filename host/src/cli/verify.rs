@@ -37,7 +37,7 @@ impl Args {
             &migrations,
             &mut compiler(),
             only,
-            &self.locks.options(),
+            &self.locks.options(&project),
             telling,
         ))?;
         // of several the gravest, and these grow with it

@@ -16,13 +16,14 @@
 //! Not seen: tables' columns, constraints, indexes, defaults and statistics (the statement wall judges these);
 //! the bytes of large objects; for a login that is no superuser, the options of user mappings and roles'
 //! passwords, which it may not read. After a statement that commits by itself, such as CREATE INDEX
-//! CONCURRENTLY, nothing is left to compare.
+//! CONCURRENTLY, nothing is left to compare: see [`picture`].
 //!
 //! Source: PostgreSQL, "System Catalogs", "System Columns", `pg_identify_object`.
 
 mod catalogs;
 mod explained;
 mod members;
+mod picture;
 mod questions;
 mod remedy;
 mod written;
@@ -38,6 +39,7 @@ use tokio_postgres::Statement;
 use super::failure::Failure;
 use super::session::Session;
 pub use explained::unexplained;
+pub use picture::{Picture, changes_since, picture};
 use questions::Side;
 pub use remedy::remedies;
 pub use written::{Written, written};
@@ -160,6 +162,24 @@ pub async fn changes_in(
     Ok(changes.into_values().collect())
 }
 
+/// What is asked after a foreign key was added, to have it asked ahead: for the candidates of the session that has
+/// changed nothing; and of both for the rows with the keys in a JSON array of texts.
+pub(super) fn first_questions(server: u32) -> [String; 2] {
+    let usual = |place: &usize| {
+        let catalog = catalogs::CATALOGS.get(*place);
+        catalog.is_some_and(|catalog| ["pg_class", "pg_trigger"].contains(&catalog.table))
+    };
+    let places: BTreeSet<usize> = questions::places(server, false)
+        .into_iter()
+        .filter(usual)
+        .collect();
+    let keys = places.iter().map(|place| (*place, String::new())).collect();
+    [
+        questions::candidates(&places, Side::Theirs),
+        questions::details(&keys),
+    ]
+}
+
 /// The changes that two looks agree on.
 pub fn lasting(first: Vec<Change>, second: &[Change]) -> Vec<Change> {
     let agreed = first.into_iter().filter(|change| second.contains(change));
@@ -202,19 +222,27 @@ impl Reader<'_> {
     }
 
     async fn differences(&self, keys: &BTreeSet<Key>) -> Result<BTreeMap<Key, Change>, Failure> {
-        let sql = questions::details(keys);
-        let wanted: Vec<&str> = keys.iter().map(|(_, key)| key.as_str()).collect();
-        let wanted = Value::from(wanted).to_string();
-        let ask = async |session: &Session| session.json::<Vec<Entry>>(&sql, &[&wanted]).await;
-        let (ours, theirs) = tokio::try_join!(ask(self.work), ask(self.other))?;
-        let indexed = |entries: Option<Vec<Entry>>| {
-            let entries = entries.unwrap_or_default().into_iter();
-            entries
-                .map(|entry| ((entry.place, entry.key.clone()), entry))
-                .collect()
-        };
-        Ok(compared(indexed(ours), indexed(theirs)))
+        let (ours, theirs) = tokio::try_join!(
+            Reader::details(self.work, keys),
+            Reader::details(self.other, keys)
+        )?;
+        Ok(compared(ours, theirs))
     }
+
+    async fn details(session: &Session, keys: &BTreeSet<Key>) -> Result<Entries, Failure> {
+        let sql = questions::details(keys);
+        let entries: Option<Vec<Entry>> = session.json(&sql, &[&wanted(keys)]).await?;
+        let entries = entries.unwrap_or_default().into_iter();
+        Ok(entries
+            .map(|entry| ((entry.place, entry.key.clone()), entry))
+            .collect())
+    }
+}
+
+/// The keys, as the questions for rows take them.
+fn wanted(keys: &BTreeSet<Key>) -> String {
+    let keys: Vec<&str> = keys.iter().map(|(_, key)| key.as_str()).collect();
+    Value::from(keys).to_string()
 }
 
 /// What a session has been asked: a question is parsed and planned once, then it costs its scans.
@@ -226,6 +254,9 @@ pub(super) struct Asked {
 
 impl Asked {
     async fn superuser(session: &Session) -> Result<bool, Failure> {
+        if let Some(known) = session.connection().is_superuser() {
+            return Ok(known);
+        }
         let ask = async || {
             let is = "SELECT current_setting('is_superuser')";
             Ok(session.text(is, &[]).await?.as_deref() == Some("on"))

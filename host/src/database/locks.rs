@@ -69,22 +69,23 @@ pub struct Backend {
 
 /// The process behind this session.
 pub async fn backend(session: &Session) -> Result<Backend, Failure> {
-    let sql = "SELECT json_build_object('pid', pid, 'start', backend_start)::text \
+    let sql = "SELECT pg_catalog.json_build_object('pid', pid, 'start', backend_start)::text \
         FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())";
     Ok(session.json(sql, &[]).await?.unwrap_or_default())
 }
 
 /// Refuses sessions that are none: behind a pooler which hands each transaction to another backend, that of the lock
-/// session moves, or is the one that works. `before` is what served the lock session when it was opened. To be asked
-/// before a lock is taken, which would stay with the pooler's connection.
-pub async fn refuse_pooled(lock: &Session, before: &Backend, work: &Session) -> Result<()> {
+/// session moves, or is the one that works. To be asked before anything is set and a lock is taken, which would stay with
+/// the pooler's connection.
+pub async fn refuse_pooled(lock: &Session, work: &Session) -> Result<()> {
     let failed = |failure: Failure| failure.error(Code::Internal, "failed to take the run lock");
+    let before = backend(lock).await.map_err(failed)?;
     // one after the other: a pooler gives who comes next what was given back last
     let working = backend(work).await.map_err(failed)?;
     let now = backend(lock).await.map_err(failed)?;
     let seen = if now == working {
         format!("both sessions are served by the backend {}", now.pid)
-    } else if now != *before {
+    } else if now != before {
         let (before, now) = (before.pid, now.pid);
         format!("the session of the run lock was served by the backend {before}, and then by {now}")
     } else {

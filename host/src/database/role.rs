@@ -221,6 +221,11 @@ impl Session {
         self.batch(&script::drop(&role.name)).await
     }
 
+    /// Asks what is asked to make a role, for the sake of asking.
+    pub(super) async fn ask_ahead(&self, privileges: &Privileges) {
+        drop(self.look_up(privileges).await);
+    }
+
     async fn look_up(&self, privileges: &Privileges) -> Result<Lookup, Failure> {
         let asked = lookup::question(privileges).map_err(Failure::Unusable)?;
         let lookup = self.json(&lookup::sql(privileges), &[&asked]).await?;

@@ -79,20 +79,24 @@ impl Event {
         }
     }
 
-    /// The run failed, and was rolled back; where steps of it are committed, it is half-way.
+    /// The run failed, and was rolled back; where steps of it are committed, it is half-way. Where a COMMIT may still be
+    /// under way, what is journalled stays for the next runner, behind the fence.
     pub fn failed(run: i64, error: &Error) -> Self {
+        let unsettled = [Code::Interrupted, Code::DatabaseLost, Code::LimitWallTime];
+        let settled = !unsettled.contains(&error.first_code());
         let sqlstate = error
             .server_report()
             .map_or(Value::Null, |report| Value::Text(report.sqlstate.clone()));
         Event {
             sql: "WITH half AS (SELECT FROM wasmigrate.journal WHERE run_id = $3 AND changes LIMIT 1), \
-                gone AS (DELETE FROM wasmigrate.journal WHERE run_id = $3 AND NOT EXISTS (SELECT FROM half)) \
+                gone AS (DELETE FROM wasmigrate.journal WHERE run_id = $3 AND $4 AND NOT EXISTS (SELECT FROM half)) \
               UPDATE wasmigrate.run SET state = CASE WHEN EXISTS (SELECT FROM half) THEN 'stopped' ELSE 'failed' END, \
                 ended_at = clock_timestamp(), error_code = $1, sqlstate = $2 WHERE id = $3 AND state = 'running'",
             params: vec![
                 Value::Text(error.first_code().name().to_owned()),
                 sqlstate,
                 Value::Int64(run),
+                Value::Boolean(settled),
             ],
         }
     }
@@ -126,14 +130,15 @@ pub async fn last(lock: &Session) -> Result<i64> {
 }
 
 /// Closes the runs whose end is missing because their wasmigrate died: the server rolled them back, as the
-/// transaction that commits a run records its end too. One of which steps are committed is half-way. Call it only
+/// transaction that commits a run records its end too. One of which steps are committed is half-way, also where the one
+/// who stopped it could not see yet that they were. Call it only
 /// under the lock and the fence.
 pub async fn close_lost(lock: &Session) -> Result<()> {
     let sql = "WITH half AS (SELECT run_id FROM wasmigrate.journal GROUP BY run_id HAVING bool_or(changes)), \
           gone AS (DELETE FROM wasmigrate.journal WHERE run_id NOT IN (SELECT run_id FROM half)) \
         UPDATE wasmigrate.run SET ended_at = clock_timestamp(), \
           state = CASE WHEN id IN (SELECT run_id FROM half) THEN 'stopped' ELSE 'lost' END \
-        WHERE state = 'running'";
+        WHERE state = 'running' OR state = 'failed' AND id IN (SELECT run_id FROM half)";
     lock.execute(sql, &[]).await.map(drop).map_err(failed)
 }
 

@@ -60,6 +60,15 @@ const AS_LOGIN: &str = "SET LOCAL ROLE NONE";
 /// How many arguments a procedure has at most. Source: PostgreSQL, `FUNC_MAX_ARGS`.
 const MOST_ARGUMENTS: usize = 100;
 
+/// The look-ups that nearly every statement needs: of a probe, of names, of effects.
+pub(super) fn first_questions() -> [String; 3] {
+    [
+        sql::short::probe(),
+        sql::short::names(),
+        sql::short::effects(),
+    ]
+}
+
 impl Session {
     /// Makes the session's temporary schema, in a transaction of its own where none is open: made in one of a
     /// migration's, its commit would cost every plan of the session. Run it while there is something else to wait for.
@@ -189,26 +198,32 @@ impl Session {
                 .unwrap_or_else(PoisonError::into_inner)
         };
         let unknown = known().unknown(&plain);
-        if let Some([functions, types]) = unknown {
+        let names = async {
+            let Some([functions, types]) = unknown else {
+                return Ok(None);
+            };
             let lookup = self
                 .lookup(&self.lookups().names, sql::short::names)
                 .await?;
-            let more = self
-                .aside(None, &lookup, &[Some(&functions), Some(&types)])
+            let params = [Some(&*functions), Some(&*types)];
+            self.aside(None, &lookup, &params).await.map(Some)
+        };
+        let objects = async {
+            let Some([operators, classes, oids]) = plain.objects() else {
+                return Ok(Objects::default());
+            };
+            let lookup = self
+                .lookup(&self.lookups().objects, sql::short::objects)
                 .await?;
+            let params = [Some(&*operators), Some(&*classes), Some(&*oids)];
+            self.aside(None, &lookup, &params).await
+        };
+        // sent at once, answered in order
+        let (names, objects) = tokio::join!(biased; names, objects);
+        if let Some(more) = names? {
             known().add(more);
         }
-        let objects = match plain.objects() {
-            Some([operators, classes, oids]) => {
-                let lookup = self
-                    .lookup(&self.lookups().objects, sql::short::objects)
-                    .await?;
-                let params = [Some(&*operators), Some(&*classes), Some(&*oids)];
-                self.aside(None, &lookup, &params).await?
-            }
-            None => Objects::default(),
-        };
-        Ok(plain.answer(&known(), objects))
+        Ok(plain.answer(&known(), objects?))
     }
 
     /// A look-up's plan, made once a session.

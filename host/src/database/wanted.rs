@@ -83,6 +83,16 @@ impl IndexSpec {
     }
 }
 
+/// As SQL writes it.
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Target::Column(name) => f.write_str(&quoted(name)),
+            Target::Expression(sql) => f.write_str(sql),
+        }
+    }
+}
+
 /// The words for a wanted index, for findings.
 impl std::fmt::Display for IndexSpec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -95,10 +105,7 @@ impl std::fmt::Display for IndexSpec {
         )?;
         for (place, key) in self.keys.iter().enumerate() {
             let comma = if place > 0 { ", " } else { "" };
-            match &key.target {
-                Target::Column(name) => write!(f, "{comma}{}", quoted(name))?,
-                Target::Expression(sql) => write!(f, "{comma}{sql}")?,
-            }
+            write!(f, "{comma}{}", key.target)?;
             if let Some((schema, name)) = &key.operator_class {
                 write!(f, " {}", label(schema, name))?;
             }

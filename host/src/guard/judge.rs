@@ -10,7 +10,7 @@ use super::memory::Memory;
 use super::record::Record;
 use super::refusal::{Missing, Refusal};
 use super::resolve::{Reached, Resolution};
-use super::statement::{Change, ChangeKind, Class, Demand, Denial, required};
+use super::statement::{Change, ChangeKind, Class, Demand, Denial, required, required_of_all};
 use crate::touched::{Child, Work};
 
 #[cfg(all(feature = "without-statement-wall", not(debug_assertions)))]
@@ -21,6 +21,9 @@ compile_error!(
 /// Whether the text of a query or a change of rows is held to the grants. The tests alone switch it off, with the
 /// feature `without-statement-wall`, to see what the walls behind stop by themselves.
 pub const STATEMENT_WALL: bool = !cfg!(feature = "without-statement-wall");
+
+/// How many bytes of text are read ahead at most.
+const MOST_READ_AHEAD: usize = 64 * 1024;
 
 /// What the statements of a phase are held to.
 #[derive(Debug, Clone)]
@@ -243,6 +246,20 @@ impl Guard {
             missing,
             granted: self.grants.iter().map(ToString::to_string).collect(),
         })
+    }
+
+    /// Reads texts at once that will be judged one after the other. Of long ones each is read by itself, so that its time
+    /// counts before the next is begun.
+    pub fn read_ahead(&mut self, texts: &[&str]) {
+        let unknown: Vec<&str> = (texts.iter().copied())
+            .filter(|sql| self.seen.of(sql).is_none())
+            .collect();
+        if unknown.iter().map(|sql| sql.len()).sum::<usize>() > MOST_READ_AHEAD {
+            return;
+        }
+        for (sql, demand) in unknown.iter().zip(required_of_all(&unknown)) {
+            self.seen.keep(sql, Arc::new(demand));
+        }
     }
 
     fn demand(&mut self, sql: &str) -> Arc<Demand> {

@@ -19,6 +19,8 @@ pub enum Outside {
     BuildIndex {
         /// The index; it lies in the schema of its table.
         index: Named,
+        /// The table.
+        table: Named,
         /// Whether the statement is content where something has the name.
         if_not_exists: bool,
         /// Its definition, where that can be compared with an index in the database.
@@ -152,7 +154,8 @@ fn build(index: &IndexStmt) -> Option<Outside> {
     Some(Outside::BuildIndex {
         index: (table.0.clone(), index.idxname.clone()),
         if_not_exists: index.if_not_exists,
-        definition: definition(index, table),
+        definition: definition(index, table.clone()),
+        table,
     })
 }
 
@@ -299,6 +302,7 @@ mod tests {
         let Some(Outside::BuildIndex {
             index,
             if_not_exists,
+            table: _,
             definition,
         }) = outside(sql)
         else {

@@ -170,6 +170,14 @@ pub fn required(sql: &str) -> Demand {
         .unwrap_or_else(Demand::refused)
 }
 
+/// The same of several texts, which takes less time than one after the other.
+pub fn required_of_all(texts: &[&str]) -> Vec<Demand> {
+    let demands = parser::with_trees(texts, walk::judge).into_iter();
+    demands
+        .map(|demand| demand.unwrap_or_else(Demand::refused))
+        .collect()
+}
+
 /// Whether a text is SQL by PostgreSQL's grammar, of whatever kind and however many statements.
 pub fn parses(sql: &str) -> bool {
     parser::with_tree(sql, |_, _| Demand {

@@ -2,6 +2,7 @@
 //! nobody else writes the history.
 
 mod down;
+mod keeper;
 mod ledger;
 mod options;
 mod pins;
@@ -48,7 +49,8 @@ async fn apply(
     observer: Arc<dyn Observer>,
     ran: &mut Vec<Ran>,
 ) -> Result<()> {
-    known_settings(migrations, &options.settings)?;
+    let chosen = options.chosen();
+    known_settings(migrations, &chosen)?;
     let connection = workplace::connect(address).await?;
     let pending =
         |history: &History| plan::up(migrations, history, options.to.as_ref(), options.allow_late);
@@ -58,7 +60,7 @@ async fn apply(
         return Ok(());
     }
     for migration in &seen {
-        plan::settings(&migration.manifest, &options.settings)?;
+        plan::settings(&migration.manifest, &chosen)?;
         mode(migration, options)?;
     }
     let lock = workplace::connect_lock(address).await;
@@ -95,7 +97,7 @@ async fn apply(
                 },
                 None => Work {
                     mode: mode(migration, options)?,
-                    settings: plan::settings(&migration.manifest, &options.settings)?,
+                    settings: plan::settings(&migration.manifest, &chosen)?,
                     begun: None,
                 },
             };
@@ -203,7 +205,7 @@ fn prepare<'a>(
 }
 
 /// Refuses a choice that no migration in the folder offers, so that a typo does not pass unseen.
-fn known_settings(migrations: &[Migration], chosen: &[(String, String)]) -> Result<()> {
+pub fn known_settings(migrations: &[Migration], chosen: &[(String, String)]) -> Result<()> {
     let known: BTreeSet<&str> = migrations
         .iter()
         .flat_map(|m| m.manifest.settings.keys())

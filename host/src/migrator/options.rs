@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::database::doing::Doing;
 use crate::database::locks::Holder;
 use crate::error::{Code, Error, Result};
 use crate::finding::Finding;
@@ -23,6 +24,8 @@ pub struct Options {
     pub preferred: Mode,
     /// The operator's choices, as name and value.
     pub settings: Vec<(String, String)>,
+    /// What is chosen where it was not said; a half-way run, which goes on as it began, does not ask for them.
+    pub preferred_settings: Vec<(String, String)>,
     /// How long to wait for the run lock, and as long again for the fence.
     pub wait: Duration,
     /// After how long the backend of an earlier run is ended; none means never.
@@ -42,11 +45,19 @@ impl Default for Options {
             mode: None,
             preferred: Mode::Transactional,
             settings: Vec::new(),
+            preferred_settings: Vec::new(),
             wait: Duration::from_secs(600),
             fence_after: None,
             lock_timeout: Duration::from_secs(3),
             outside_timeout: Duration::from_secs(1800),
         }
+    }
+}
+
+impl Options {
+    /// All choices, of which the last of a name holds.
+    pub fn chosen(&self) -> Vec<(String, String)> {
+        [&self.preferred_settings[..], &self.settings].concat()
     }
 }
 
@@ -58,6 +69,8 @@ pub trait Observer: Events {
     fn started(&self, migration: &Migration, phase: Phase, place: usize, count: usize);
     /// The statement that runs has waited for these sessions for a while.
     fn blocked(&self, holders: &[Holder]);
+    /// What the server does for the run now; none where the guest computes. Told once a second.
+    fn doing(&self, doing: Option<&Doing>);
     /// The transaction is tried again, after `pause`.
     fn retrying(&self, why: &Error, pause: Duration);
     /// A phase of a migration is over and committed.

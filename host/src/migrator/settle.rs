@@ -259,7 +259,7 @@ impl Workplace<'_> {
     }
 }
 
-fn not_compared(failure: Failure) -> Error {
+pub(super) fn not_compared(failure: Failure) -> Error {
     failure.error(Code::Internal, "failed to compare the catalog")
 }
 
@@ -286,11 +286,29 @@ pub(super) fn unexplained(changes: &[Change], phase: Phase) -> Vec<Finding> {
 
 /// What the operator is told of them.
 pub(super) fn catalog_changed(changes: &[Change], phase: Phase) -> Error {
-    let remedies = comparison::remedies(changes);
     let what = format!("failed to commit: {phase} changed what no grant of it explains");
+    listed(changes, phase, Error::new(Code::CatalogChanged, what))
+}
+
+/// The same of what a statement has changed that commits by itself, or somebody else while it ran.
+pub(super) fn changed_behind(changes: &[Change], phase: Phase, statement: &str) -> Error {
+    let what = format!(
+        "failed to go on behind `{statement}`: while it ran, what no grant of {phase} explains was changed"
+    );
+    let why = "it ran outside of transactions, so this is committed; whether it did it or another session, \
+        the server does not say";
+    listed(
+        changes,
+        phase,
+        Error::new(Code::CatalogChanged, what).cause(why),
+    )
+}
+
+fn listed(changes: &[Change], phase: Phase, error: Error) -> Error {
+    let remedies = comparison::remedies(changes);
     let shown = changes.iter().zip(&remedies).take(MOST_SHOWN);
     let shown = shown.map(|(change, line)| format!("{change}; {}", remedy(line.as_deref())));
-    let error = shown.fold(Error::new(Code::CatalogChanged, what), Error::cause);
+    let error = shown.fold(error, Error::cause);
     let error = match changes.len().checked_sub(MOST_SHOWN) {
         None | Some(0) => error,
         Some(more) => error.cause(format!("and {more} more")),

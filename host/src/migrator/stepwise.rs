@@ -3,51 +3,26 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::Ran;
+use super::keeper::{Keeper, Progress, unreadable};
 use super::pins::{begin, pins, session_pins};
-use super::settle::{Closing, End, Unsettled, catalog_changed, unexplained};
+use super::settle::End;
 use super::transaction::{ATTEMPTS, FIRST_PAUSE, Failed, blamed, millis, ran};
 use super::workplace::Workplace;
 use crate::database::history::Kept;
-use crate::database::journal::{self, Reached, Step};
-use crate::database::{Failure, Session, runs};
+use crate::database::journal;
 use crate::error::{Code, Error, Result};
 use crate::guard::grants::Grants;
-use crate::limits::Limits;
 use crate::migration::{Migration, Mode, Phase, Remembered};
-use crate::points;
-use crate::sandbox::{Broken, Ended, Left, Prepared, Steps, Told, Verdict};
-
-/// How far a run has come, as the one who keeps its steps has seen.
-#[derive(Debug, Default)]
-struct Progress {
-    /// How many steps this runner has committed.
-    committed: AtomicI64,
-    /// Whether the database was changed, by this runner or an earlier one.
-    changed: AtomicBool,
-}
-
-/// Keeps the steps of one attempt.
-struct Keeper {
-    lock: Arc<Session>,
-    run: i64,
-    phase: Phase,
-    grants: Grants,
-    limits: Limits,
-    begin: String,
-    pins: String,
-    outside: String,
-    reached: Reached,
-    page: VecDeque<journal::Kept>,
-    progress: Arc<Progress>,
-}
+use crate::sandbox::{Ended, Prepared, Verdict};
 
 impl Workplace<'_> {
     /// Runs `up` or `down` in steps and writes the history at its end. A lost connection and contention are met with
     /// new attempts, each of which goes on where the one before has stopped.
+    #[tracing::instrument(target = "wasmigrate::talk", name = "migration", skip_all, fields(version = %migration.version(), phase = %phase, run))]
     pub async fn step_through(
         &mut self,
         migration: &Migration,
@@ -61,7 +36,9 @@ impl Workplace<'_> {
         let progress = Arc::new(Progress::default());
         let stepped = self.attempts(migration, prepared, phase, run, kept, &progress);
         let stepped = stepped.await;
-        let changed = progress.changed.load(Ordering::Relaxed);
+        let [changed, committing] =
+            [&progress.changed, &progress.committing].map(|one| one.load(Ordering::Relaxed));
+        let changed = changed || committing;
         stepped.map_err(|error| match changed {
             true => half_way(migration, phase, error),
             false => error,
@@ -145,6 +122,7 @@ impl Workplace<'_> {
             reached,
             page: VecDeque::new(),
             progress: Arc::clone(progress),
+            before: None,
         };
         let mut job = self.job(migration, phase, Some(run), kept);
         job.mode = Mode::Stepwise;
@@ -245,156 +223,4 @@ fn half_way(migration: &Migration, phase: Phase, error: Error) -> Error {
         Some(hint) => format!("{hint}; {go_on}"),
         None => go_on.to_owned(),
     })
-}
-
-fn unreadable(failure: Failure) -> Error {
-    failure.error(Code::Internal, "failed to read the journal")
-}
-
-/// What a refusal of the journal's own statements means.
-fn broken(failure: Failure, what: &str) -> Broken {
-    match failure {
-        Failure::Server(refusal) if refusal.is_contention() => Broken::Contention(
-            Error::new(Code::ContentionGivenUp, what)
-                .cause(&refusal.message)
-                .server(refusal.report()),
-        ),
-        Failure::Server(refusal) if refusal.sqlstate == "23505" => Broken::Failed(
-            Error::new(Code::JournalDivergent, what)
-                .cause("another runner has written the same step")
-                .hint("end the other wasmigrate that works on this database, and run again"),
-        ),
-        failure => Broken::Failed(failure.error(Code::Internal, what)),
-    }
-}
-
-impl Steps for Keeper {
-    fn last(&self) -> i64 {
-        self.reached.last
-    }
-
-    fn kept(&mut self, ordinal: i64) -> Told<'_, Option<journal::Kept>> {
-        Box::pin(async move {
-            if ordinal > self.reached.last {
-                return Ok(None);
-            }
-            if self.page.is_empty() {
-                let page = journal::page(&self.lock, self.run, ordinal).await;
-                let page = page.map_err(|failure| Broken::Failed(unreadable(failure)))?;
-                self.page = page.into();
-            }
-            match self.page.pop_front() {
-                Some(kept) if kept.ordinal == ordinal => Ok(Some(kept)),
-                _ => {
-                    let what = format!("failed to read the journal: step {ordinal} is missing");
-                    let error = Error::new(Code::JournalDivergent, what);
-                    Err(Broken::Failed(error.hint(
-                        "the schema wasmigrate belongs to wasmigrate alone; restore its tables from a backup",
-                    )))
-                }
-            }
-        })
-    }
-
-    fn begin<'a>(&'a mut self, session: &'a Session, step: Option<&'a Step>) -> Told<'a, ()> {
-        Box::pin(async move {
-            let written = async {
-                match step {
-                    Some(step) => journal::begin(session, self.run, step).await,
-                    None => Ok(()),
-                }
-            };
-            let (begun, written) = tokio::join!(biased; session.batch(&self.begin), written);
-            points::reached("after a step is begun");
-            begun
-                .and(written)
-                .map_err(|failure| broken(failure, "failed to begin a step"))
-        })
-    }
-
-    fn done<'a>(
-        &'a mut self,
-        session: &'a Session,
-        step: &'a Step,
-        answer: &'a [u8],
-    ) -> Told<'a, ()> {
-        Box::pin(async move {
-            let written = journal::end(session, self.run, step, answer).await;
-            points::reached("after a step of a batch is kept");
-            written.map_err(|failure| broken(failure, "failed to keep a step"))
-        })
-    }
-
-    fn commit<'a>(
-        &'a mut self,
-        session: &'a Session,
-        left: Left,
-        done: Option<(&'a Step, &'a [u8])>,
-        remembered: Option<&'a Remembered>,
-    ) -> Told<'a, ()> {
-        Box::pin(async move {
-            let record = async {
-                if let Some((step, answer)) = done {
-                    journal::end(session, self.run, step, answer).await?;
-                }
-                match remembered {
-                    Some(remembered) => runs::remember(session, self.run, remembered).await,
-                    None => Ok(()),
-                }
-            };
-            let closing = Closing {
-                lock: &self.lock,
-                pins: &self.pins,
-                limits: &self.limits,
-                grants: &self.grants,
-                phase: self.phase,
-            };
-            let settled = closing.settle(session, &left, record).await;
-            settled.map_err(|unsettled| match unsettled {
-                Unsettled::Refused(failure, what) => refused(failure, what),
-                Unsettled::Failed(error) => Broken::Failed(error),
-                Unsettled::Changed(changes) => Broken::Unexplained(
-                    catalog_changed(&changes, self.phase),
-                    unexplained(&changes, self.phase),
-                ),
-            })?;
-            points::reached("before a step is committed");
-            let committed = session.batch("COMMIT").await;
-            points::reached("after a step is committed");
-            committed.map_err(|failure| refused(failure, "failed to commit a step"))?;
-            self.progress.committed.fetch_add(1, Ordering::Relaxed);
-            // a step that is only begun runs next, and may leave something
-            let changed = done.is_none_or(|(step, _)| step.changes);
-            self.progress.changed.fetch_or(changed, Ordering::Relaxed);
-            Ok(())
-        })
-    }
-
-    fn take_back<'a>(&'a mut self, session: &'a Session, ordinal: i64) -> Told<'a, ()> {
-        Box::pin(async move {
-            points::reached("before a step is taken back");
-            let taken = journal::take_back(session, self.run, ordinal).await;
-            taken.map_err(|failure| broken(failure, "failed to take a step back"))?;
-            let reached = journal::reached(&self.lock, self.run).await;
-            let reached = reached.map_err(|failure| Broken::Failed(unreadable(failure)))?;
-            self.progress
-                .changed
-                .store(reached.changed, Ordering::Relaxed);
-            Ok(())
-        })
-    }
-
-    fn outside(&self) -> &str {
-        &self.outside
-    }
-}
-
-/// What a refusal at the end of a step means.
-fn refused(failure: Failure, what: &str) -> Broken {
-    match failure {
-        Failure::Server(refusal) if !refusal.is_contention() => {
-            Broken::Failed(Failure::Server(refusal).error(Code::StatementFailed, what))
-        }
-        failure => broken(failure, what),
-    }
 }

@@ -33,6 +33,7 @@ pub(super) enum Failed {
 impl Workplace<'_> {
     /// Runs `up` or `down` and writes the history, in one transaction; contention is met with new attempts. A run that
     /// was half-way and that this one undoes is closed with it.
+    #[tracing::instrument(target = "wasmigrate::talk", name = "migration", skip_all, fields(version = %migration.version(), phase = %phase, run))]
     pub async fn transact(
         &mut self,
         migration: &Migration,
@@ -66,6 +67,7 @@ impl Workplace<'_> {
 
     /// Runs `verify`, which only reads, in a transaction that is rolled back; contention is met with new attempts.
     /// With a run, what it finds is recorded. What it found is told also where it failed.
+    #[tracing::instrument(target = "wasmigrate::talk", name = "migration", skip_all, fields(version = %migration.version(), phase = %Phase::Verify, run))]
     pub async fn verify(
         &mut self,
         migration: &Migration,

@@ -1,4 +1,5 @@
-//! What goes on beside a running guest: the operator's signals, and the sessions that block it.
+//! What goes on beside a running guest: the operator's signals, what the server does for it, and the sessions that
+//! block it.
 
 use std::future::Future;
 use std::pin::pin;
@@ -9,13 +10,14 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::Observer;
 use crate::database::Session;
+use crate::database::doing::doing;
 use crate::database::locks::{self, Holder};
 use crate::error::{Code, Error, Result};
 
-/// How often it is asked who blocks; a statement that is done sooner costs no question.
+/// How often it is asked what goes on; a statement that is done sooner costs no question.
 pub const ASK: Duration = Duration::from_secs(1);
 
-/// Where and how often it is asked who blocks.
+/// Where and how often it is asked what goes on.
 pub struct Asking<'a> {
     /// Another session than the one that works.
     pub session: &'a Session,
@@ -77,7 +79,7 @@ pub enum Halt {
     TooLong,
 }
 
-/// Does the work while it is asked, on another session, who blocks the backend `pid`. It is dropped where a
+/// Does the work while it is asked, on another session, what the backend `pid` does and who blocks it. It is dropped where a
 /// signal comes first, or where it takes longer than `most`. With it come the last blockers that were seen.
 pub async fn watched<T>(
     work: impl Future<Output = T>,
@@ -102,7 +104,10 @@ pub async fn watched<T>(
             _ = ticks.tick(), if asking.is_some() => {
                 let Some(asking) = &asking else { continue };
                 // a failed question is no reason to disturb the work
-                let now = locks::blockers(asking.session, pid).await.unwrap_or_default();
+                let (now, doing) =
+                    tokio::join!(biased; locks::blockers(asking.session, pid), doing(asking.session, pid));
+                let now = now.unwrap_or_default();
+                observer.doing(doing.unwrap_or_default().as_ref());
                 let news = now.iter().any(|holder| !seen.iter().any(|known| known.pid == holder.pid));
                 if news {
                     observer.blocked(&now);

@@ -72,13 +72,15 @@ impl<'a> Workplace<'a> {
         };
         let work = workplace.work.as_ref().ok_or_else(given_up)?;
         let locked = async {
-            let (backend, (lock, served_by)) =
-                tokio::try_join!(settle_in(work), prepared_lock(lock))?;
-            locks::refuse_pooled(&lock, &served_by, work).await?;
+            let lock = Session::new(lock.await.map_err(|_| given_up())??);
+            // first of all: behind a pooler settings would reach others
+            locks::refuse_pooled(&lock, work).await?;
+            let (backend, ()) = tokio::try_join!(settle_in(work), prepare_lock(&lock))?;
             locks::acquire(&lock, patience).await?;
             Ok((backend, lock))
         };
         let (backend, lock) = workplace.signals.unless(locked).await??;
+        lock.warm_up_beside();
         workplace.backend = backend;
         workplace.ledger = Some(Ledger::open(lock));
         workplace.take_fence().await?;
@@ -257,23 +259,20 @@ async fn settle_in(work: &Session) -> Result<Backend> {
         Ok(()) | Err(Failure::Server(_)) => {}
         Err(failure) => return Err(failed(failure)),
     }
+    work.warm_up();
     backend.map_err(failed)
 }
 
-/// The session that is to hold the run lock, and what serves it.
-async fn prepared_lock(opening: JoinHandle<Result<Connection>>) -> Result<(Session, Backend)> {
-    let lock = Session::new(opening.await.map_err(|_| given_up())??);
+/// Prepares the session that is to hold the run lock.
+async fn prepare_lock(lock: &Session) -> Result<()> {
     // events may be lost with a crash of the server's machine; the history is on the work session
     // and a lock on wasmigrate's own tables ends the run: that of its own guest would never go away
     let sql = format!(
         "{PATIENT}; SET search_path = pg_catalog, pg_temp; SET synchronous_commit = off; SET lock_timeout = '10s'"
     );
-    let (set, served_by) = tokio::join!(biased; lock.batch(&sql), locks::backend(&lock));
     let failed =
         |failure: Failure| failure.error(Code::Internal, "failed to prepare the lock session");
-    set.map_err(failed)?;
-    let served_by = served_by.map_err(failed)?;
-    Ok((lock, served_by))
+    lock.batch(&sql).await.map_err(failed)
 }
 
 /// The session is gone, because an earlier step failed.

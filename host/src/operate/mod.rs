@@ -2,5 +2,7 @@
 
 pub mod approve;
 pub mod grants;
+pub mod init;
 pub mod reached;
+pub mod round_trip;
 pub mod white_cross;

@@ -1,16 +1,20 @@
 //! Words for people and data for programs. Standard output is data, standard error is talk.
 
 mod approval;
+mod bars;
 mod error;
 mod escape;
 mod json;
+mod logs;
 mod needed;
 mod pace;
 mod page;
 mod recorded;
 mod review;
+mod round_trip;
 mod run;
 mod status;
+mod telling;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -18,16 +22,19 @@ use std::io::{self, Write};
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
+use tracing::Level;
 
 use crate::error::{Code, Error, Result};
 
 pub use approval::{CheckedLine, approved_text, checked_text};
 pub use error::{ErrorJson, error_json, error_text};
 pub use escape::{escape, escape_whole, without_passwords};
+pub use logs::{Logs, listen};
 pub use needed::{Needed, needed_json, needed_text};
 pub use review::{difference_markdown, difference_text, review_markdown, review_text};
-pub use run::{Telling, Verified, verified_text};
+pub use run::{Verified, verified_text};
 pub use status::{Repaired, StatusLine, status_text};
+pub use telling::Telling;
 
 /// How much is said on standard error.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +58,8 @@ pub struct Screen {
     pub talk: Talk,
     /// Whether colours are used; they never carry a meaning.
     pub color: ColorChoice,
+    /// The form of the talk.
+    pub logs: Logs,
 }
 
 impl Screen {
@@ -91,21 +100,24 @@ impl Screen {
     /// Tells the operator something.
     pub fn say(&self, text: impl Display) {
         if self.talk >= Talk::Normal {
-            self.talk(text);
+            self.tell(Level::INFO, text);
         }
     }
 
     /// Tells a detail, with `--verbose`.
     pub fn detail(&self, text: impl Display) {
         if self.talk >= Talk::Verbose {
-            self.talk(text);
+            self.tell(Level::DEBUG, text);
         }
     }
 
     /// Warns, also with `--quiet`.
     pub fn warn(&self, text: impl Display) {
         let style = AnsiColor::Yellow.on_default().bold();
-        self.talk(format_args!("{style}warning{style:#}: {text}"));
+        match self.logs {
+            Logs::Text => self.tell(Level::WARN, format_args!("{style}warning{style:#}: {text}")),
+            Logs::Json => self.tell(Level::WARN, text),
+        }
     }
 
     /// Shows an error: as JSON on standard output if that was asked for, else in words on standard error.
@@ -113,12 +125,14 @@ impl Screen {
         if self.json && self.json(&error_json(error)).is_ok() {
             return;
         }
-        self.talk(error_text(error));
+        match self.logs {
+            Logs::Text => self.tell(Level::ERROR, error_text(error)),
+            Logs::Json => logs::failed(error),
+        }
     }
 
-    fn talk(&self, text: impl Display) {
-        // if nobody listens there is nobody to tell
-        let _ = writeln!(AutoStream::new(io::stderr().lock(), self.color), "{text}");
+    fn tell(&self, level: Level, text: impl Display) {
+        logs::tell(self.logs, self.color, level, text);
     }
 }
 

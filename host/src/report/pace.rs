@@ -1,4 +1,4 @@
-//! How fast something gets on: a line a second at most, with the rate and the time that is left.
+//! How fast something gets on: in words, with the rate and the time that is left; a line of them a second at most.
 
 use std::time::{Duration, Instant};
 
@@ -17,9 +17,9 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// What is to be said now, if anything: a guest may tell of every row. A total of 0 is not known. What goes
-    /// backwards begins anew.
-    pub fn line(pace: &mut Option<Pace>, done: u64, total: u64, now: Instant) -> Option<String> {
+    /// How far it is, and whether a reader of lines is to be told now: a guest may tell of every row. A total of 0 is
+    /// not known. What goes backwards begins anew.
+    pub fn words(pace: &mut Option<Pace>, done: u64, total: u64, now: Instant) -> (String, bool) {
         let Some(known) = pace.as_mut().filter(|known| known.last <= done) else {
             *pace = Some(Pace {
                 since: now,
@@ -27,20 +27,18 @@ impl Pace {
                 last: done,
                 told: now,
             });
-            return Some(said(done, total, None));
+            return (said(done, total, None), true);
         };
         known.last = done;
-        if now.duration_since(known.told) < QUIET {
-            return None;
+        let due = now.duration_since(known.told) >= QUIET;
+        if due {
+            known.told = now;
         }
-        known.told = now;
         let took = now.duration_since(known.since).as_secs_f64();
-        let rate = (done - known.from) as f64 / took;
-        Some(said(
-            done,
-            total,
-            Some(rate).filter(|rate| *rate >= LEAST_RATE),
-        ))
+        let rate = Some((done - known.from) as f64 / took);
+        // after a moment only it means something
+        let rate = rate.filter(|rate| took >= QUIET.as_secs_f64() && *rate >= LEAST_RATE);
+        (said(done, total, rate), due)
     }
 }
 
@@ -71,7 +69,10 @@ mod tests {
         let begin = Instant::now();
         let at = |ms| begin + Duration::from_millis(ms);
         let mut pace = None;
-        let mut line = |done, total, ms| Pace::line(&mut pace, done, total, at(ms));
+        let mut line = |done, total, ms| {
+            let (words, due) = Pace::words(&mut pace, done, total, at(ms));
+            due.then_some(words)
+        };
         assert_eq!(line(1000, 9000, 0).as_deref(), Some("  1000 of 9000 done"));
         assert_eq!(line(2000, 9000, 999), None);
         assert_eq!(
@@ -86,5 +87,8 @@ mod tests {
             line(400, 0, 6002).as_deref(),
             Some("  400 done, 200 a second")
         );
+        // a bar's words are always new
+        let words = Pace::words(&mut pace, 500, 0, at(6003));
+        assert_eq!(words, ("  500 done, 250 a second".to_owned(), false));
     }
 }

@@ -161,7 +161,8 @@ impl State {
             None => Err(Fault::unsupported(
                 format!("failed to begin {what}"),
                 format!(
-                    "no unique index has just the columns {}, or one of them takes NULL",
+                    "no unique index has just the columns {}, or one of them takes NULL, or is of a type with operators of \
+                     its own, as citext",
                     columns.join(", ")
                 ),
             )),

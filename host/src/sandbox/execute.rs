@@ -5,7 +5,7 @@ use std::task::Poll;
 
 use super::limits::{Meter, Stop};
 use super::outside::is_outside;
-use super::state::{Answer, Fault, State, values};
+use super::state::{Answer, Fault, State, excerpt, values};
 use super::steps::Call;
 use super::talk::{Events, Level, cut};
 use super::wit::{execute, types};
@@ -108,6 +108,8 @@ impl State {
             return self.execute_one_by_one(steps).await;
         }
         let total = steps.len() as u64;
+        let texts: Vec<&str> = steps.iter().map(|step| &*step.sql).collect();
+        self.read_ahead(&texts)?;
         let mut affected = Vec::new();
         let mut waiting = Vec::new();
         for execute::Step { sql, params, note } in steps {
@@ -141,6 +143,7 @@ impl State {
     fn counted(&mut self, statement: &Admitted, rows: Result<u64, Failure>) -> Answer<u64> {
         let rows =
             rows.map_err(|failure| self.fault_of(&statement.sql, statement.confined, failure))?;
+        tracing::debug!(statement = excerpt(&statement.sql), rows, "ran");
         // of a SELECT the server tells how many rows it returned, which are not changed
         if statement.class != Class::Query {
             self.rows_affected = self.rows_affected.saturating_add(rows);

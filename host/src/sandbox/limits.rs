@@ -123,6 +123,11 @@ impl Meter {
         self.check_time()
     }
 
+    /// Whether the journal takes an answer of so many bytes.
+    pub fn fits_journal(&self, bytes: usize) -> bool {
+        bytes as u64 <= self.limits.step_bytes
+    }
+
     /// Counts a statement or a check.
     pub fn add_statement(&mut self) -> Result<(), Error> {
         self.statements = self.statements.saturating_add(1);

@@ -2,33 +2,26 @@
 //! crash the database itself tells what became of it. Whether an index is whole is looked at before its build
 //! and behind it: what an interrupted build has left, ours or anybody's, is dropped and built again.
 
+use look::{Found, Plan, Same, drop_index, look, plan, spec};
+
 use super::execute::Admitted;
 use super::state::{Answer, Fault, State, excerpt};
 use super::talk::Level;
-use crate::database::{
-    Attached, Built, Failure, IndexKey, IndexSpec, Session, Target, label, qualified, quoted,
-};
+use super::wit::types;
+use crate::database::{Built, Duplicates, Failure, IndexSpec, Session, label, quoted};
 use crate::error::{Code, Error};
 use crate::finding::Finding;
-use crate::guard::outside::{Definition, Named, Outside, outside};
+use crate::guard::outside::{Outside, outside};
 use crate::guard::statement::{Change, Class};
 use crate::points;
 
+mod look;
+
+/// The server's word for a key that is there twice.
+const UNIQUE_VIOLATION: &str = "23505";
+
 /// What follows a statement: the host's own statements have all the time.
 const BEHIND: &str = "RESET ROLE; SET statement_timeout = 0";
-
-/// What is done with a statement.
-#[derive(Debug, PartialEq, Eq)]
-enum Plan {
-    /// It is done already.
-    Done,
-    /// These run first, and then it.
-    Run(Vec<String>),
-    /// In its place this is run.
-    Instead(String),
-    /// It cannot be.
-    Refused(String),
-}
 
 impl State {
     /// Runs a statement outside of transactions; its step is begun, and is to be ended.
@@ -45,32 +38,33 @@ impl State {
         };
         let owner = self.session_owner(change).await?;
         let begun = self.step_was_begun();
-        self.leave_transaction().await?;
+        // what is refused was never begun; and what was begun, nothing of that name stood in the way of
         let plan = self.plan_outside(sql, &outside, begun).await?;
-        let run = match plan {
-            Plan::Done => None,
+        let (first, run) = match plan {
             Plan::Refused(why) => {
-                return Err(Fault::unsupported(
-                    format!("failed to run `{}`", excerpt(sql)),
-                    why,
-                ));
+                let what = format!("failed to run `{}`", excerpt(sql));
+                return Err(Fault::unsupported(what, why));
             }
-            Plan::Instead(other) => Some(other),
-            Plan::Run(first) => {
-                for drop in &first {
-                    let dropped = self.send_outside(&owner, drop).await;
-                    dropped.map_err(|failure| self.fault(drop, failure))?;
-                }
-                Some(sql.clone())
-            }
+            Plan::Done if !begun => return Ok(0),
+            Plan::Done => (Vec::new(), None),
+            Plan::Instead(other) => (Vec::new(), Some(other)),
+            Plan::Run(first) => (first, Some(sql.clone())),
         };
-        let rows = match run {
-            None => 0,
-            Some(run) => match self.send_outside(&owner, &run).await {
+        self.leave_transaction().await?;
+        let mut rows = 0;
+        if let Some(run) = run {
+            let sent = async |state: &mut State| {
+                for drop in &first {
+                    let dropped = state.send_outside(&owner, drop).await;
+                    dropped.map_err(|failure| state.fault(drop, failure))?;
+                }
+                Ok(state.send_outside(&owner, &run).await)
+            };
+            rows = match self.watched(sql, sent).await?? {
                 Ok(rows) => rows,
                 Err(failure) => return Err(self.clear_up(sql, &outside, &owner, failure).await),
-            },
-        };
+            };
+        }
         self.look_after(sql, &outside).await?;
         self.begin_transaction(None).await?;
         Ok(rows)
@@ -91,8 +85,8 @@ impl State {
     }
 
     async fn plan_outside(&mut self, sql: &str, outside: &Outside, begun: bool) -> Answer<Plan> {
-        let found = look(&self.session, outside, begun).await;
-        let found = found.map_err(|failure| self.fault(sql, failure))?;
+        let asking = async |session: &Session| look(session, outside, begun).await;
+        let found = self.ask(sql, asking).await?;
         if let (Outside::BuildIndex { index, .. }, Found::Index(Built::Broken, _)) =
             (outside, &found)
         {
@@ -110,25 +104,25 @@ impl State {
         Ok(plan(outside, begun, found))
     }
 
-    /// A build that ended must have left a whole index.
+    /// A build that ended must have left a whole index of the wanted definition.
     async fn look_after(&mut self, sql: &str, outside: &Outside) -> Answer<()> {
         let Outside::BuildIndex { index, .. } = outside else {
             return Ok(());
         };
-        let built = self.session.built(&index.0, &index.1).await;
-        match built.map_err(|failure| self.fault(sql, failure))? {
-            Built::Whole => Ok(()),
-            _ => {
-                let what = format!("failed to build index {}", label(&index.0, &index.1));
-                let error = Error::new(Code::StatementFailed, what)
-                    .cause("the server said that it is built, but it is not valid");
-                let why = error.to_string();
-                Err(Fault::failed(
-                    error,
-                    super::wit::types::Error::CheckFailed(why),
-                ))
+        let found = look(&self.session, outside, true).await;
+        let why = match found.map_err(|failure| self.fault(sql, failure))? {
+            Found::Index(Built::Whole, Same::No(how)) => {
+                format!(
+                    "the server said that it is built, but an index of another definition has the name: {how}"
+                )
             }
-        }
+            Found::Index(Built::Whole, _) => return Ok(()),
+            _ => "the server said that it is built, but it is not valid".to_owned(),
+        };
+        let what = format!("failed to build index {}", label(&index.0, &index.1));
+        let error = Error::new(Code::StatementFailed, what).cause(why);
+        let told = error.to_string();
+        Err(Fault::failed(error, types::Error::CheckFailed(told)))
     }
 
     /// After a refusal: a build leaves an invalid index behind, which would slow every write from now on. Where it
@@ -140,150 +134,55 @@ impl State {
         owner: &str,
         failure: Failure,
     ) -> Fault {
+        let duplicates = match (outside, &failure) {
+            (
+                Outside::BuildIndex {
+                    index,
+                    definition: Some(definition),
+                    ..
+                },
+                Failure::Server(refusal),
+            ) if refusal.sqlstate == UNIQUE_VIOLATION => {
+                self.duplicates(&spec(index, definition), owner).await
+            }
+            _ => None,
+        };
         let refused = match &failure {
             Failure::Server(refusal) => !refusal.is_contention(),
             _ => false,
         };
         if refused {
-            let cleared = match outside {
-                Outside::BuildIndex { index, .. } => {
-                    match self.session.built(&index.0, &index.1).await {
-                        Ok(Built::Broken) => {
-                            self.send_outside(owner, &drop_index(index)).await.is_ok()
-                        }
-                        Ok(_) => true,
-                        Err(_) => false,
-                    }
+            let cleared = match (outside, look(&self.session, outside, true).await) {
+                (Outside::BuildIndex { index, .. }, Ok(Found::Index(Built::Broken, _))) => {
+                    self.send_outside(owner, &drop_index(index)).await.is_ok()
                 }
-                Outside::Again => true,
-                _ => false,
+                (_, Ok(found)) => found.is_settled(),
+                (_, Err(_)) => false,
             };
             if cleared && let Err(fault) = self.take_step_back().await {
                 return fault;
             }
         }
-        self.fault(sql, failure)
-    }
-}
-
-/// What the database knows of a statement's objects.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Found {
-    Index(Built, Same),
-    Leftovers(Vec<Named>),
-    Partition(Attached),
-    Nothing,
-}
-
-/// Whether an index has the wanted definition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Same {
-    Yes,
-    No(String),
-    Unknown,
-}
-
-/// What the database knows of a statement's objects, now that it runs or runs again.
-async fn look(session: &Session, outside: &Outside, begun: bool) -> Result<Found, Failure> {
-    Ok(match outside {
-        Outside::BuildIndex {
-            index, definition, ..
-        } => {
-            let built = session.built(&index.0, &index.1).await?;
-            let same = match (built, definition) {
-                (Built::Whole, Some(definition)) => {
-                    let differs = differs(session, index, definition).await?;
-                    differs.map_or(Same::Yes, Same::No)
-                }
-                _ => Same::Unknown,
-            };
-            Found::Index(built, same)
-        }
-        Outside::DropIndex(index) => {
-            Found::Index(session.built(&index.0, &index.1).await?, Same::Unknown)
-        }
-        Outside::RebuildIndex(index) if begun => {
-            Found::Leftovers(session.leftovers_of(&index.0, &index.1).await?)
-        }
-        Outside::RebuildIndexes(table) if begun => {
-            Found::Leftovers(session.leftovers_on(&table.0, &table.1).await?)
-        }
-        Outside::Detach { table, partition } => {
-            let attached = session.attached((&table.0, &table.1), (&partition.0, &partition.1));
-            Found::Partition(attached.await?)
-        }
-        Outside::RebuildIndex(_) | Outside::RebuildIndexes(_) | Outside::Again => Found::Nothing,
-    })
-}
-
-/// What is to be done with a statement, from what is found; `begun` says whether an earlier attempt had begun it.
-fn plan(outside: &Outside, begun: bool, found: Found) -> Plan {
-    match (outside, found) {
-        (
-            Outside::BuildIndex {
-                index,
-                if_not_exists,
-                ..
+        match (self.fault(sql, failure), duplicates) {
+            (Fault::Told { error, answer }, Some(duplicates)) => Fault::Told {
+                error: error.cause(duplicates),
+                answer,
             },
-            Found::Index(built, same),
-        ) => {
-            match (built, same) {
-                (Built::Absent | Built::Other, _) => Plan::Run(Vec::new()),
-                (Built::Broken, _) => Plan::Run(vec![drop_index(index)]),
-                (Built::Whole, Same::No(how)) if begun || *if_not_exists => Plan::Refused(format!(
-                    "there is another index of that name: {how}; rename or drop that first"
-                )),
-                // ours, built to its end before the crash
-                (Built::Whole, Same::Yes) if begun => Plan::Done,
-                // begun by us and not to be compared: only a new build is surely of that definition
-                (Built::Whole, Same::Unknown) if begun => Plan::Run(vec![drop_index(index)]),
-                // the server says what it thinks of the name
-                (Built::Whole, _) => Plan::Run(Vec::new()),
-            }
+            (fault, _) => fault,
         }
-        (Outside::DropIndex(_), Found::Index(Built::Absent, _)) if begun => Plan::Done,
-        (_, Found::Leftovers(left)) => Plan::Run(left.iter().map(drop_index).collect()),
-        (Outside::Detach { table, partition }, Found::Partition(Attached::Half)) => {
-            Plan::Instead(format!(
-                "ALTER TABLE {} DETACH PARTITION {} FINALIZE",
-                qualified(&table.0, &table.1),
-                qualified(&partition.0, &partition.1)
-            ))
-        }
-        (Outside::Detach { .. }, Found::Partition(Attached::No)) if begun => Plan::Done,
-        _ => Plan::Run(Vec::new()),
     }
-}
 
-fn drop_index(index: &Named) -> String {
-    format!("DROP INDEX CONCURRENTLY {}", qualified(&index.0, &index.1))
-}
-
-async fn differs(
-    session: &Session,
-    index: &Named,
-    definition: &Definition,
-) -> Result<Option<String>, Failure> {
-    let keys = definition.keys.iter().map(|key| IndexKey {
-        target: match &key.target {
-            Ok(column) => Target::Column(column.clone()),
-            Err(expression) => Target::Expression(expression.clone()),
-        },
-        operator_class: key.operator_class.clone(),
-        descending: key.descending,
-        nulls_first: key.nulls_first,
-    });
-    let spec = IndexSpec {
-        schema: definition.table.0.clone(),
-        table: definition.table.1.clone(),
-        name: index.1.clone(),
-        unique: definition.unique,
-        method: definition.method.clone(),
-        keys: keys.collect(),
-        include: definition.include.clone(),
-        predicate: definition.predicate.clone(),
-    };
-    session.differs(&spec).await
+    /// The keys for which a unique index could not be built, of which the server names one; none where they cannot be
+    /// found in time. Whoever owns the index asks, and cannot write meanwhile.
+    async fn duplicates(&mut self, index: &IndexSpec, owner: &str) -> Option<Duplicates> {
+        let pins = self.stepping.as_ref()?.steps.outside();
+        let ahead =
+            format!("BEGIN READ ONLY; {pins}; {owner}; SET LOCAL statement_timeout = '30s'");
+        let found = self.session.duplicates(index);
+        let behind = format!("ROLLBACK; {BEHIND}");
+        let found = self.session.between(&ahead, found, &behind).await;
+        found.ok().filter(|found| !found.keys.is_empty())
+    }
 }
 
 /// What makes the owner of a statement's objects the current role until it is reset; nothing for the login.
@@ -299,73 +198,5 @@ pub(super) fn is_outside(class: &Class) -> Option<&Change> {
     match class {
         Class::Change(change) if change.outside_transaction => Some(change),
         _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn build(if_not_exists: bool) -> Outside {
-        Outside::BuildIndex {
-            index: ("s".into(), "i".into()),
-            if_not_exists,
-            definition: None,
-        }
-    }
-
-    #[test]
-    fn a_build_is_done_once_and_a_broken_one_again() {
-        let run = || Plan::Run(Vec::new());
-        let again = || Plan::Run(vec!["DROP INDEX CONCURRENTLY \"s\".\"i\"".to_owned()]);
-        let cases = [
-            (false, Built::Absent, Same::Unknown, run()),
-            (true, Built::Absent, Same::Unknown, run()),
-            (false, Built::Broken, Same::Unknown, again()),
-            (true, Built::Broken, Same::Unknown, again()),
-            (true, Built::Whole, Same::Yes, Plan::Done),
-            (true, Built::Whole, Same::Unknown, again()),
-            // the server refuses the name
-            (false, Built::Whole, Same::Yes, run()),
-        ];
-        for (begun, built, same, wanted) in cases {
-            let planned = plan(&build(false), begun, Found::Index(built, same));
-            assert_eq!(planned, wanted, "{begun} {built:?}");
-        }
-        let other = Found::Index(Built::Whole, Same::No("unique".into()));
-        for (begun, if_not_exists) in [(true, false), (false, true)] {
-            let planned = plan(&build(if_not_exists), begun, other.clone());
-            assert!(matches!(planned, Plan::Refused(_)), "{planned:?}");
-        }
-    }
-
-    #[test]
-    fn other_statements_are_gone_on_with_where_they_stopped() {
-        let named = |name: &str| ("s".to_owned(), name.to_owned());
-        let absent = Found::Index(Built::Absent, Same::Unknown);
-        let drop = Outside::DropIndex(named("i"));
-        assert_eq!(plan(&drop, true, absent.clone()), Plan::Done);
-        assert_eq!(plan(&drop, false, absent), Plan::Run(Vec::new()));
-        let left = Found::Leftovers(vec![named("i_ccnew")]);
-        let first = vec!["DROP INDEX CONCURRENTLY \"s\".\"i_ccnew\"".to_owned()];
-        assert_eq!(
-            plan(&Outside::RebuildIndexes(named("t")), true, left),
-            Plan::Run(first)
-        );
-        let detach = Outside::Detach {
-            table: named("t"),
-            partition: named("p"),
-        };
-        let sql = "ALTER TABLE \"s\".\"t\" DETACH PARTITION \"s\".\"p\" FINALIZE";
-        let half = Found::Partition(Attached::Half);
-        assert_eq!(plan(&detach, true, half), Plan::Instead(sql.to_owned()));
-        assert_eq!(
-            plan(&detach, true, Found::Partition(Attached::No)),
-            Plan::Done
-        );
-        assert_eq!(
-            plan(&Outside::Again, true, Found::Nothing),
-            Plan::Run(Vec::new())
-        );
     }
 }

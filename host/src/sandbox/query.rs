@@ -2,8 +2,8 @@
 
 use wasmtime::component::Resource;
 
-use super::state::{Answer, Fault, State, values};
-use super::steps::{self, Call};
+use super::state::{Answer, Fault, State, excerpt, values};
+use super::steps::Call;
 use super::wit::{query, types};
 use crate::database::{Batch, Column, Data, Reading, Rows, Value, Var};
 use crate::guard::statement::Class;
@@ -81,7 +81,7 @@ impl State {
             bytes += batch.weight();
             batches.push(batch);
             // what is more than the journal takes is not read to its end
-            if bytes > steps::MOST_BYTES {
+            if !self.meter.fits_journal(bytes) {
                 break;
             }
         }
@@ -103,6 +103,7 @@ impl State {
         let opened = self.session.query(sql, params, reading);
         let rows = self.session.between(&ahead, opened, "").await;
         let rows = rows.map_err(|failure| self.fault(sql, failure))?;
+        tracing::debug!(statement = excerpt(sql), "opened");
         self.pin_behind(sql, &class).await?;
         self.rows_affected = self.rows_affected.saturating_add(rows.affected());
         Ok((rows, class))

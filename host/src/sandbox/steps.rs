@@ -14,11 +14,8 @@ use crate::database::Session;
 use crate::database::journal::{Kept, Step};
 use crate::error::{Code, Error};
 use crate::finding::Finding;
-use crate::limits::size;
+use crate::limits::{Limits, size};
 use crate::migration::Remembered;
-
-/// The most bytes that the answer of one step may take in the journal.
-pub(super) const MOST_BYTES: usize = 1 << 20;
 
 /// The answer of the migrator, which keeps the journal.
 pub type Told<'a, T> = BoxFuture<'a, Result<T, Broken>>;
@@ -60,6 +57,10 @@ pub trait Steps: Send + Sync {
     fn take_back<'a>(&'a mut self, session: &'a Session, ordinal: i64) -> Told<'a, ()>;
     /// The statements that pin the session's settings for a statement outside of transactions.
     fn outside(&self) -> &str;
+    /// Looks at the catalogs before such a statement.
+    fn look_before(&mut self) -> Told<'_, ()>;
+    /// Looks at them behind it: what no grant explains stops the run. The statement is told so.
+    fn look_behind<'a>(&'a mut self, statement: &'a str) -> Told<'a, ()>;
 }
 
 /// Where a run stands among its steps.
@@ -215,8 +216,8 @@ impl State {
                 Error::new(Code::Internal, "failed to keep a step").cause(error),
             ))
         })?;
-        if answer.len() > MOST_BYTES {
-            return Err(too_large(&step));
+        if !self.meter.fits_journal(answer.len()) {
+            return Err(too_large(&step, self.meter.limits()));
         }
         if !stepping.in_batch {
             return self.commit_transaction(Some((&step, &answer))).await;
@@ -237,6 +238,25 @@ impl State {
     /// Commits that the step is begun, so that what follows runs outside of transactions.
     pub(super) async fn leave_transaction(&mut self) -> Answer<()> {
         self.commit_transaction(None).await
+    }
+
+    /// Runs statements outside of transactions, and looks at the catalogs before and behind them: what they change is
+    /// committed, and can only be told.
+    pub(super) async fn watched<T>(
+        &mut self,
+        sql: &str,
+        run: impl AsyncFnOnce(&mut Self) -> T,
+    ) -> Answer<T> {
+        if let Some(stepping) = &mut self.stepping {
+            let looked = stepping.steps.look_before().await;
+            looked.map_err(|broken| broken.fault(&mut self.findings))?;
+        }
+        let ran = run(self).await;
+        if let Some(stepping) = &mut self.stepping {
+            let looked = stepping.steps.look_behind(&excerpt(sql)).await;
+            looked.map_err(|broken| broken.fault(&mut self.findings))?;
+        }
+        Ok(ran)
     }
 
     /// Takes back that the step is begun, where nothing of it is left.
@@ -321,14 +341,15 @@ fn divergent(step: &Step, kept: &Kept) -> Fault {
     Fault::Stop(Stop::Failed(error.hint(ABANDON)))
 }
 
-fn too_large(step: &Step) -> Fault {
+fn too_large(step: &Step, limits: &Limits) -> Fault {
     let what = format!(
-        "failed to keep the answer to `{}`: it is larger than {}",
+        "failed to keep the answer to `{}`: it is larger than allowed (step-bytes = {})",
         step.what,
-        size(MOST_BYTES as u64)
+        size(limits.step_bytes)
     );
     let error = Error::new(Code::LimitStepBytes, what).hint(
-        "in stepwise mode what is read must be kept: go through the table in `batches`, or let the server work",
+        "in stepwise mode what is read must be kept: go through the table in `batches`, let the server work, or raise \
+         `step-bytes` in [limits] of its migration.toml",
     );
     Fault::limit(error)
 }

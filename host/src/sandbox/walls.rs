@@ -163,6 +163,12 @@ impl State {
         }
     }
 
+    /// Reads texts at once that are judged one after the other.
+    #[tracing::instrument(target = "wasmigrate::walls", level = "trace", skip_all)]
+    pub(super) fn read_ahead(&mut self, texts: &[&str]) -> Answer<()> {
+        self.timed(|guard| guard.read_ahead(texts))
+    }
+
     /// Whether a statement can be judged and sent before the ones ahead of it are done.
     #[tracing::instrument(target = "wasmigrate::walls", level = "trace", skip_all)]
     pub(super) fn is_told_by_text(&mut self, sql: &str) -> Answer<bool> {
@@ -194,6 +200,8 @@ impl State {
         queries: &[(String, (&str, &str))],
     ) -> Answer<bool> {
         let mut runs_code = false;
+        let texts: Vec<&str> = queries.iter().map(|(sql, _)| &**sql).collect();
+        self.read_ahead(&texts)?;
         for (sql, table) in queries {
             self.meter.add_statement().map_err(Fault::limit)?;
             let judged = self.timed(|guard| guard.judge_expressions(sql, *table))?;

@@ -104,7 +104,7 @@ pub fn folder(grants: &str) -> PathBuf {
         change_manifest(&file_of(folder.path(), probe::VERSION), |manifest| {
             let (head, _) = manifest.split_once("[grants]").unwrap();
             let phases = ["up", "down", "verify"].map(|phase| format!("{phase} = {lines:?}\n"));
-            let limits = "[limits]\nwall-time = \"6s\"\n";
+            let limits = "[limits]\nwall-time = \"12s\"\n";
             format!("{head}{limits}[grants]\n{}", phases.concat())
         });
         folder

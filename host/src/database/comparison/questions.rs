@@ -53,16 +53,52 @@ pub(super) fn candidates(places: &BTreeSet<usize>, side: Side) -> String {
 
 /// The question for the rows with these keys, which it takes as a JSON array of texts.
 pub(super) fn details(keys: &BTreeSet<Key>) -> String {
+    let of_each = of_each(keys, |place, catalog| of_one(place, catalog, keys));
+    format!(
+        "{WANTED} SELECT json_agg(json_build_object('place', place, 'key', key, 'what', what, 'content', content, \
+           'explained', explained))::text FROM ({of_each}) c"
+    )
+}
+
+/// The keys that are asked for, as one array.
+const WANTED: &str = "WITH w AS MATERIALIZED (SELECT array(SELECT json_array_elements_text($1::text::json)) AS keys)";
+
+/// A question of each catalog that has one of these keys.
+fn of_each(keys: &BTreeSet<Key>, question: impl Fn(usize, &Catalog) -> String) -> String {
     let places: BTreeSet<usize> = keys.iter().map(|(place, _)| *place).collect();
     let of_each: Vec<String> = places
         .into_iter()
-        .filter_map(|place| Some((place, CATALOGS.get(place)?)))
-        .map(|(place, catalog)| of_one(place, catalog, keys))
+        .filter_map(|place| Some(question(place, CATALOGS.get(place)?)))
+        .collect();
+    of_each.join(" UNION ALL ")
+}
+
+/// The question for all that users have made in these catalogs, and for what of the server's own was written since the
+/// transaction that is given; each with a digest of what is compared, and with whether it comes with something else.
+pub(super) fn picture(places: &BTreeSet<usize>) -> String {
+    let of_each: Vec<String> = places
+        .iter()
+        .filter_map(|place| Some((place, CATALOGS.get(*place)?)))
+        .map(|(place, catalog)| {
+            let Catalog { table, key, filter, content, .. } = catalog;
+            let (what, _) = address(catalog);
+            let own = match *key {
+                "t.oid" => "(t.oid >= 16384 OR age(t.xmin) <= age($1::text::xid))",
+                _ => "true",
+            };
+            let follows = match *table {
+                "pg_trigger" => "t.tgisinternal OR t.tgparentid <> 0",
+                "pg_rewrite" => "t.rulename = '_RETURN'",
+                _ => "false",
+            };
+            format!(
+                "SELECT {place} AS place, ({key})::text AS key, {what} AS what, md5(({content})::text) AS digest, \
+                 {follows} AS follows FROM {table} t WHERE {filter} AND {own}"
+            )
+        })
         .collect();
     format!(
-        "WITH w AS MATERIALIZED (SELECT array(SELECT json_array_elements_text($1::text::json)) AS keys) \
-         SELECT json_agg(json_build_object('place', place, 'key', key, 'what', what, 'content', content, \
-           'explained', explained))::text FROM ({}) c",
+        "SELECT json_agg(c)::text FROM ({}) c WHERE c.what IS NOT NULL",
         of_each.join(" UNION ALL ")
     )
 }
@@ -76,21 +112,7 @@ fn of_one(place: usize, catalog: &Catalog, keys: &BTreeSet<Key>) -> String {
         explained,
         ..
     } = catalog;
-    let own = format!("'{table}'::regclass");
-    let (what, member) = match catalog.address {
-        Address::Oid(oid) => (
-            format!("(pg_identify_object({own}, {oid}, 0)).identity"),
-            Some((own, oid)),
-        ),
-        Address::Column(oid, number) => (
-            format!("(pg_identify_object('pg_class'::regclass, {oid}, {number})).identity"),
-            Some(("'pg_class'::regclass".to_owned(), oid)),
-        ),
-        Address::Words(words, member) => (
-            words.to_owned(),
-            member.map(|(table, oid)| (format!("'{table}'::regclass"), oid)),
-        ),
-    };
+    let (what, member) = address(catalog);
     let extension = member.map_or("NULL::jsonb".to_owned(), |(class, oid)| {
         // an operator or a function of a family depends on the family, the class, or what it names
         let through = match *table {
@@ -107,23 +129,43 @@ fn of_one(place: usize, catalog: &Catalog, keys: &BTreeSet<Key>) -> String {
              AND (d.classid = {class} AND d.objid = {oid} {through}) LIMIT 1)"
         )
     });
-    let oids = || -> Vec<&str> {
-        let of_this = keys.iter().filter(|(of, _)| *of == place);
-        of_this.map(|(_, key)| key.as_str()).collect()
-    };
-    let is_oid = |key: &&str| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_digit());
-    let wanted = if catalog.whole {
-        "true".to_owned()
-    } else if *key == "t.oid" && oids().iter().all(is_oid) {
-        // by the index
-        format!("t.oid IN ({})", oids().join(", "))
-    } else {
-        format!("({key})::text = ANY (w.keys)")
-    };
+    let wanted = wanted(place, catalog, keys);
     format!(
         "SELECT {place} AS place, ({key})::text AS key, {what} AS what, {content} AS content, \
          coalesce({extension}, {explained}) AS explained FROM w, {table} t WHERE {wanted} AND {filter}"
     )
+}
+
+/// How a row is called, and what it belongs to: the catalog and the oid.
+fn address(catalog: &Catalog) -> (String, Option<(String, &'static str)>) {
+    let own = format!("'{}'::regclass", catalog.table);
+    match catalog.address {
+        Address::Oid(oid) => (
+            format!("(pg_identify_object({own}, {oid}, 0)).identity"),
+            Some((own, oid)),
+        ),
+        Address::Column(oid, number) => (
+            format!("(pg_identify_object('pg_class'::regclass, {oid}, {number})).identity"),
+            Some(("'pg_class'::regclass".to_owned(), oid)),
+        ),
+        Address::Words(words, member) => (
+            words.to_owned(),
+            member.map(|(table, oid)| (format!("'{table}'::regclass"), oid)),
+        ),
+    }
+}
+
+/// The condition for a catalog's rows with these keys; a catalog that is compared as a whole is read so.
+fn wanted(place: usize, catalog: &Catalog, keys: &BTreeSet<Key>) -> String {
+    let of_this = keys.iter().filter(|(of, _)| *of == place);
+    let oids: Vec<&str> = of_this.map(|(_, key)| key.as_str()).collect();
+    let is_oid = |key: &&str| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_digit());
+    match catalog.key {
+        _ if catalog.whole => "true".to_owned(),
+        // by the index
+        "t.oid" if oids.iter().all(is_oid) => format!("t.oid IN ({})", oids.join(", ")),
+        key => format!("({key})::text = ANY (w.keys)"),
+    }
 }
 
 #[cfg(test)]

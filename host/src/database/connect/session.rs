@@ -23,6 +23,7 @@ pub struct Connection {
     /// To run statements by.
     pub client: Client,
     version: ServerVersion,
+    superuser: Option<bool>,
     canceller: Canceller,
     loss: Loss,
     driver: tokio::task::JoinHandle<()>,
@@ -40,6 +41,7 @@ impl Connection {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let superuser = connection.parameter("is_superuser").map(|is| is == "on");
         let canceller = Canceller {
             token: client.cancel_token(),
             tls,
@@ -49,6 +51,7 @@ impl Connection {
         Connection {
             client,
             version,
+            superuser,
             canceller,
             loss,
             driver,
@@ -58,6 +61,11 @@ impl Connection {
     /// The server's version.
     pub fn version(&self) -> ServerVersion {
         self.version
+    }
+
+    /// Whether the login is a superuser, where the server said so as the session began; a pooler may keep it back.
+    pub fn is_superuser(&self) -> Option<bool> {
+        self.superuser
     }
 
     /// What cancels the statement that runs, from anywhere.

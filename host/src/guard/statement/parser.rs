@@ -37,12 +37,34 @@ pub fn with_tree(
 ) -> Result<Demand, Denial> {
     check(sql)?;
     let text = sql.to_owned();
-    let (statements, query) = on_thread(move || {
-        let statements = parse(&text)?;
-        let query = statements.first().and_then(inner_query);
-        Ok((statements, query))
-    })?;
+    let (statements, query) = on_thread(move || with_query(&text))?;
     Ok(judge(&statements, query))
+}
+
+/// The same of several texts, all in one go of the parser's thread.
+pub fn with_trees(
+    texts: &[&str],
+    judge: impl Fn(&str, &[RawStmt], Option<String>) -> Demand,
+) -> Vec<Result<Demand, Denial>> {
+    let wanted: Vec<String> = texts.iter().map(|sql| (*sql).to_owned()).collect();
+    let parsed = on_thread(move || {
+        let parsed = wanted
+            .iter()
+            .map(|sql| check(sql).and_then(|()| with_query(sql)));
+        Ok(parsed.collect::<Vec<_>>())
+    });
+    let parsed = parsed.unwrap_or_else(|denial| vec![Err(denial); texts.len()]);
+    let judged = texts
+        .iter()
+        .zip(parsed)
+        .map(|(sql, parsed)| parsed.map(|(statements, query)| judge(sql, &statements, query)));
+    judged.collect()
+}
+
+fn with_query(sql: &str) -> Result<(Vec<RawStmt>, Option<String>), Denial> {
+    let statements = parse(sql)?;
+    let query = statements.first().and_then(inner_query);
+    Ok((statements, query))
 }
 
 /// Parses a text and asks something of its statements, both on the parser's thread.
