@@ -44,7 +44,11 @@ libclang_is_there() {
     [ -z "${LIBCLANG_PATH:-}" ] || return 0
     # the same places as the crate clang-sys looks in
     for file in /usr/lib/llvm-*/lib/libclang[.-]*so* /usr/lib/*/libclang[.-]*so* /usr/lib64/libclang[.-]*so* /usr/lib/libclang[.-]*so*; do
-        [ ! -e "$file" ] || return 0
+        case $file in
+        # another library, which the glob finds too
+        */libclang-cpp.*) ;;
+        *) [ ! -e "$file" ] || return 0 ;;
+        esac
     done
     return 1
 }
@@ -53,7 +57,7 @@ libclang_is_there() {
 need_grammar() {
     if ! libclang_is_there; then
         version=$(apt-cache search --names-only '^libclang1-[0-9]+$' 2>/dev/null | sed 's/^libclang1-\([0-9]*\).*/\1/' | sort -n | tail -n 1)
-        if [ -z "$version" ] || ! install "libclang1-$version" "libclang-common-$version-dev"; then
+        if [ -z "$version" ] || ! install "libclang1-$version" "libclang-common-$version-dev" || ! libclang_is_there; then
             LIBCLANG_PATH=$("$root/scripts/libclang") || exit 1
             export LIBCLANG_PATH
         fi
