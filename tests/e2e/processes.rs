@@ -55,6 +55,24 @@ impl Running {
         }
     }
 
+    /// Waits until a query gives a value, which it does while this goes on.
+    #[track_caller]
+    pub fn until(&self, database: &Database, sql: &str) -> String {
+        let started = Instant::now();
+        loop {
+            let value = database.value(sql);
+            if !value.is_empty() {
+                return value;
+            }
+            assert!(
+                started.elapsed() < LONG && !self.reader.is_finished(),
+                "no answer to {sql}: {:?}",
+                self.said.lock().unwrap()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Sends it a signal: `INT`, `TERM`, `KILL`.
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill")

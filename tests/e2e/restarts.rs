@@ -71,7 +71,7 @@ fn a_run_in_steps_is_gone_on_with_behind_a_restart() {
     inserts_and_builds(&database);
     let other = Other::open(&database, "BEGIN; INSERT INTO t VALUES (8)");
     let run = Running::start(&database, probe::folder(), &["up", "--mode", "stepwise"]);
-    until(&database, BUILDS);
+    run.until(&database, BUILDS);
     crash(&other.pid);
     let ended = run.end();
     comes_up(&server);
@@ -95,9 +95,9 @@ fn a_transaction_is_begun_again_behind_a_restart() {
         .write(&database);
     let other = Other::open(&database, "BEGIN; LOCK TABLE public.many");
     let run = Running::start(&database, probe::folder(), &["up"]);
-    until(
+    run.until(
         &database,
-        "SELECT pid FROM pg_stat_activity WHERE query LIKE '%public.many%' AND wait_event_type = 'Lock'",
+        "SELECT pid FROM pg_locks WHERE relation = 'public.many'::regclass AND NOT granted",
     );
     crash(&other.pid);
     let ended = run.end();
